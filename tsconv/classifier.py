@@ -1,0 +1,272 @@
+"""Fit an ensemble to a dataset, in memory: no paths, no printing, no test part."""
+
+import inspect
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tsconv.config import Config
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.format import Schema
+from tsconv.data.preprocessing import Preprocessing, fit_preprocessing
+from tsconv.data.split import split
+from tsconv.errors import ConfigError, DataError
+from tsconv.networks import NETWORKS, Network
+from tsconv.registry import did_you_mean
+from tsconv.training.batches import Batch, as_batch
+from tsconv.training.inference import infer_proba
+from tsconv.training.loop import EpochRecord, Watch, train
+from tsconv.training.precision import Arithmetic, choose_arithmetic
+from tsconv.training.seeding import seeded
+from tsconv.training.selection import Selected
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One trained network of an ensemble.
+
+    Attributes:
+        index: which member, from 0; with the seed it decides every random number.
+        network: in eval mode.
+        selected: what chose its weights.
+        history: an entry an epoch.
+    """
+
+    index: int
+    network: Network
+    selected: Selected
+    history: tuple[EpochRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """A trained ensemble with all that it needs to classify new series.
+
+    Attributes:
+        members: in order of their index; probabilities are their mean.
+        classes: label strings, in the order of the columns of probabilities.
+        channels: names of the channels, () where the training data named none.
+        preprocessing: fitted on the training part.
+        config: resolved, so that it repeats this training.
+        schema: how tables were read, for tables to come.
+    """
+
+    members: tuple[Member, ...]
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    preprocessing: Preprocessing
+    config: Config
+    schema: Schema
+
+    def member_proba(
+        self, dataset: TimeSeriesDataset, *, device: str | None = None, precision: str | None = None
+    ) -> NDArray[np.float64]:
+        """Probabilities by each member, (M, N, K); labels are not needed and not looked at.
+
+        Args:
+            dataset: raw series, as training took them.
+            device: where to compute, the config's unless given.
+            precision: in what precision, the config's unless given.
+
+        Raises:
+            DataError: other channels than in training, or infinite values.
+        """
+        arithmetic = choose_arithmetic(
+            device or self.config.training.device, precision or self.config.training.precision
+        )
+        batch = as_batch(self.preprocessing.transform(dataset))
+        return np.stack(
+            [
+                infer_proba(member.network.to(arithmetic.device), batch, arithmetic)
+                for member in self.members
+            ]
+        )
+
+    def predict_proba(self, dataset: TimeSeriesDataset) -> NDArray[np.float64]:
+        """Mean of the members' probabilities, (N, K)."""
+        mean: NDArray[np.float64] = self.member_proba(dataset).mean(axis=0)
+        return mean
+
+    def predict(self, dataset: TimeSeriesDataset) -> NDArray[np.object_]:
+        """The most probable label of each series, (N,) strings; of equals the first."""
+        return np.array(self.classes, dtype=object)[self.predict_proba(dataset).argmax(axis=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """All that the members of one ensemble share: made once, then each member is trained from it."""
+
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    preprocessing: Preprocessing
+    config: Config
+    schema: Schema
+    arithmetic: Arithmetic
+    data: Batch
+    valid: Batch | None
+    class_weights: Tensor | None
+
+    def build_network(self) -> Network:
+        """An untrained network of the config's kind."""
+        return build_network(self.config, self.preprocessing.n_channels, len(self.classes))
+
+    def classifier(self, members: tuple[Member, ...]) -> Classifier:
+        """The ensemble of these members."""
+        return Classifier(
+            members=members,
+            classes=self.classes,
+            channels=self.channels,
+            preprocessing=self.preprocessing,
+            config=self.config,
+            schema=self.schema,
+        )
+
+
+def fit(
+    dataset: TimeSeriesDataset,
+    config: Config,
+    *,
+    valid: TimeSeriesDataset | None = None,
+    watch: Watch | None = None,
+) -> Classifier:
+    """Train an ensemble.
+
+    Args:
+        dataset: the training part, labelled.
+        config: see :class:`tsconv.config.Config`.
+        valid: a validation part; without it, ``config.valid_fraction`` of ``dataset`` is held out.
+        watch: who is told how it goes.
+
+    Raises:
+        DataError: data that cannot be trained on.
+        ConfigError: settings that contradict each other or the network's constructor.
+        TrainingError: the loss is not finite.
+    """
+    preparation = prepare(dataset, config, valid=valid)
+    members = tuple(fit_member(preparation, k, watch=watch) for k in range(config.members))
+    return preparation.classifier(members)
+
+
+def prepare(
+    dataset: TimeSeriesDataset,
+    config: Config,
+    *,
+    valid: TimeSeriesDataset | None = None,
+    schema: Schema | None = None,
+) -> Preparation:
+    """Check the data and settings, fit preprocessing, resolve what was left open."""
+    _check_trainable(dataset)
+    if valid is None and config.valid_fraction > 0:
+        dataset, valid = split(dataset, config.valid_fraction, config.seed)
+    if valid is None:
+        _refuse_needing_valid(config)
+    preprocessing = fit_preprocessing(dataset, config.preprocessing)
+    config = resolve_network(config, dataset.n_timepoints)
+    build_network(config, dataset.n_channels, dataset.n_classes)  # fails here, not after an hour
+    arithmetic = choose_arithmetic(config.training.device, config.training.precision)
+    logger.info("%s: %s, %s", arithmetic.device, arithmetic.dtype, arithmetic.reason)
+    ready = None
+    if valid is not None:
+        valid = valid.with_classes(dataset.classes)
+        ready = as_batch(preprocessing.transform(valid)).to(arithmetic.device)
+    return Preparation(
+        classes=dataset.classes,
+        channels=dataset.channels,
+        preprocessing=preprocessing,
+        config=config,
+        schema=schema or Schema(),
+        arithmetic=arithmetic,
+        data=as_batch(preprocessing.transform(dataset)).to(arithmetic.device),
+        valid=ready,
+        class_weights=_class_weights(dataset, config, arithmetic.device),
+    )
+
+
+def fit_member(preparation: Preparation, index: int, *, watch: Watch | None = None) -> Member:
+    """Train one member; the same alone as among others."""
+    config, device = preparation.config, preparation.arithmetic.device
+    with seeded(config.seed, index, device) as generator:
+        network = preparation.build_network().to(device)
+        selected, history = train(
+            network,
+            preparation.data,
+            config.training,
+            preparation.arithmetic,
+            generator=generator,
+            class_weights=preparation.class_weights,
+            valid=preparation.valid,
+            member=index,
+            watch=watch,
+        )
+    return Member(index=index, network=network, selected=selected, history=tuple(history))
+
+
+def resolve_network(config: Config, n_timepoints: int) -> Config:
+    """The config with the options that the network chooses from the series' length written out."""
+    options = NETWORKS.get(config.network.name).options_for(n_timepoints, config.network.options)
+    return replace(config, network=replace(config.network, options=options))
+
+
+def build_network(config: Config, n_channels: int, n_classes: int) -> Network:
+    """An untrained network.
+
+    Raises:
+        ConfigError: an option its constructor does not know or take.
+    """
+    cls, options = NETWORKS.get(config.network.name), config.network.options
+    known = tuple(inspect.signature(cls).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"unknown setting network.options.{name}{did_you_mean(name, known)}; "
+                f"{config.network.name} has: {', '.join(known)}"
+            )
+    try:
+        return cls(n_channels, n_classes, **options)
+    except (TypeError, ValueError, RuntimeError, KeyError) as error:
+        raise ConfigError(f"network {config.network.name} with {options}: {error}") from error
+
+
+def _check_trainable(dataset: TimeSeriesDataset) -> None:
+    if dataset.y is None:
+        raise DataError(f"{dataset.name}: expected a label for each series, found none")
+    present = np.unique(dataset.y)
+    if len(present) < 2:
+        raise DataError(
+            f"{dataset.name}: found {dataset.n_instances} instances of the one class "
+            f"{dataset.classes[present[0]]!r}; expected two classes or more"
+        )
+    if len(present) < dataset.n_classes:
+        absent = next(k for k in range(dataset.n_classes) if k not in present)
+        logger.warning("%s: class %s has no instance", dataset.name, dataset.classes[absent])
+
+
+def _refuse_needing_valid(config: Config) -> None:
+    needy = {
+        "training.select=valid_loss": config.training.select == "valid_loss",
+        f"training.patience={config.training.patience}": config.training.patience is not None,
+    }
+    for setting, needs in needy.items():
+        if needs:
+            raise ConfigError(
+                f"{setting}: expected a validation part, found none; "
+                "give --valid-fraction 0.2 or --valid PATH"
+            )
+
+
+def _class_weights(
+    dataset: TimeSeriesDataset, config: Config, device: torch.device
+) -> Tensor | None:
+    """Weights by which every class counts the same, their mean over the instances being one."""
+    if config.training.class_weight is None or dataset.y is None:
+        return None
+    counts = np.bincount(dataset.y, minlength=dataset.n_classes)
+    present = np.count_nonzero(counts)
+    weights = dataset.n_instances / (present * np.maximum(counts, 1))
+    return torch.tensor(weights, dtype=torch.float32, device=device)

@@ -1,0 +1,266 @@
+"""Every setting of a training run: frozen, typed, checked when made, the same word everywhere.
+
+A field's name is its flag, its key in TOML and JSON, and its constructor argument. Values come from
+a recipe, then a TOML file, then ``--set section.key=value``; a run stores what they resolved to.
+"""
+
+import dataclasses
+import math
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tsconv.errors import ConfigError, UnknownNameError
+from tsconv.registry import did_you_mean
+
+C = TypeVar("C")
+
+
+def setting(default: Any, help: str, *, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A dataclass field with its one-line meaning and the inclusive range of its number."""
+    return field(default=default, metadata={"help": help, "least": least, "most": most})
+
+
+class Checked:
+    """Mixin: every field is held against its type and range when the object is made."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, each.name)
+            checked = _check(each.name, value, hints[each.name], each.metadata)
+            object.__setattr__(self, each.name, checked)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkConfig(Checked):
+    """Which network, and its constructor's own options."""
+
+    name: str = setting("inception", "registered name, see `tsconv networks`")
+    options: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "keyword arguments of the network's constructor"}
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreprocessingConfig(Checked):
+    """What is fitted on the training part and applied to everything after."""
+
+    scale: Literal["none", "series", "channel"] = setting(
+        "channel", "z-normalise: not at all, each series alone, or by the channel's train statistics"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig(Checked):
+    """How one member is trained. Exactly one of ``epochs`` and ``steps`` is the budget."""
+
+    epochs: int | None = setting(None, "budget in passes over the training part", least=1)
+    steps: int | None = setting(None, "budget in optimiser steps", least=1)
+    batch_size: int = setting(64, "instances a step", least=1)
+    optimizer: Literal["adam", "adamw"] = setting("adamw", "optimiser")
+    lr: float = setting(1e-3, "learning rate, the peak where a schedule has one", least=0)
+    weight_decay: float = setting(0.0, "decoupled weight decay (adamw)", least=0)
+    epsilon: float = setting(1e-8, "added to the optimiser's denominator", least=0)
+    schedule: Literal["constant", "plateau", "cosine"] = setting(
+        "constant", "how the learning rate moves"
+    )
+    warmup: float = setting(0.0, "share of the steps in which lr rises", least=0, most=1)
+    plateau_factor: float = setting(0.5, "plateau: lr is multiplied by this", least=0, most=1)
+    plateau_patience: int = setting(50, "plateau: epochs without gain before that", least=1)
+    plateau_threshold: float = setting(1e-4, "plateau: absolute gain that counts", least=0)
+    min_lr: float = setting(0.0, "lr never falls below this", least=0)
+    label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0, most=1)
+    clip_norm: float | None = setting(None, "largest gradient norm of a step", least=0)
+    class_weight: Literal["balanced"] | None = setting(None, "weigh classes by inverse frequency")
+    select: Literal["last", "train_loss", "valid_loss"] = setting(
+        "last", "which epoch's weights are kept"
+    )
+    patience: int | None = setting(None, "stop after so many epochs without a lower valid loss", least=1)
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "arithmetic of convolutions; auto takes bfloat16 where the processor has it"
+    )
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N")
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if (self.epochs is None) == (self.steps is None):
+            raise ConfigError(
+                f"training: found epochs={self.epochs} and steps={self.steps}; "
+                "expected exactly one of them as the budget"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(Checked):
+    """Everything that decides what `fit` gives for a dataset."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps=500))
+    recipe: str = setting("fast", "the preset the other settings started from")
+    members: int = setting(5, "networks in the ensemble, alike but for their seed", least=1)
+    seed: int = setting(0, "member k draws its numbers from (seed, k)", least=0)
+    valid_fraction: float = setting(
+        0.0, "share of the training part held out to select weights, 0 for none", least=0, most=0.9
+    )
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The presets that come with the package, sorted."""
+    files = resources.files("tsconv.recipes").iterdir()
+    return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".toml")))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """The settings of one preset, as nested plain values."""
+    if name not in recipe_names():
+        known = recipe_names()
+        hint = did_you_mean(name, known)
+        raise UnknownNameError(f"unknown recipe {name!r}{hint}; known: {', '.join(known)}")
+    text = resources.files("tsconv.recipes").joinpath(f"{name}.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def load_config(
+    recipe: str | None = None,
+    *,
+    file: Path | None = None,
+    overrides: Iterable[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Config:
+    """The config that a recipe, a TOML file, flags and overrides resolve to, later ones winning.
+
+    Args:
+        recipe: a preset's name; the file may name one too, and `fast` is used if nothing does.
+        file: TOML with the layout of :class:`Config`.
+        overrides: ``section.key=value``, the value in TOML or a bare word.
+        settings: dotted names and values, None meaning not given (a command line's flags).
+    """
+    from_file = _read_toml(file) if file else {}
+    recipe = recipe or from_file.get("recipe") or "fast"
+    values = _merge(read_recipe(recipe), from_file)
+    for name, value in (settings or {}).items():
+        if value is not None:
+            _assign(values, name, value)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
+        _assign(values, name.strip(), _parse_value(text.strip()))
+    return from_dict(Config, {**values, "recipe": recipe})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The config as nested plain values, fit for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
+    """The config dataclass that ``values`` describe.
+
+    Raises:
+        ConfigError: a key that does not exist (the known ones are listed), a wrong type or range.
+    """
+    hints = get_type_hints(kind)
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            hint = did_you_mean(key, hints)
+            raise ConfigError(f"unknown setting {where}{key}{hint}; known: {', '.join(hints)}")
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{where}{key}: expected a table of settings, found {value!r}")
+            value = from_dict(hints[key], value, f"{where}{key}.")  # type: ignore[arg-type]
+        arguments[key] = value
+    try:
+        return kind(**arguments)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from None
+
+
+def _check(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
+    """``value`` as the field's type, an int where a float is expected becoming one."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in options:
+        if get_origin(option) is Literal:
+            if value in get_args(option):
+                return value
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return _in_range(name, float(value), limits)
+        elif option is int and isinstance(value, int) and not isinstance(value, bool):
+            return _in_range(name, value, limits)
+        elif option not in (int, float) and isinstance(value, get_origin(option) or option):
+            return value
+    raise ConfigError(f"{name}: expected {_describe(options)}, found {value!r}")
+
+
+def _in_range(name: str, value: float, limits: Mapping[str, Any]) -> float:
+    least, most = limits.get("least", -math.inf), limits.get("most", math.inf)
+    if not least <= value <= most:  # false for NaN too
+        raise ConfigError(f"{name}: expected a number from {least:g} to {most:g}, found {value!r}")
+    return value
+
+
+def _describe(options: Iterable[Any]) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    named = []
+    for option in options:
+        if get_origin(option) is Literal:
+            named.extend(repr(choice) for choice in get_args(option))
+        elif option is type(None):
+            named.append("none")
+        else:
+            named.append(words.get(option, "a table of settings"))
+    return " or ".join(named)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected TOML; {error}") from error
+
+
+def _parse_value(text: str) -> Any:
+    """A value as TOML reads it; a bare word is a text and ``none`` is None."""
+    if text == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        inner = merged.get(key)
+        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return _one_budget(merged, top)
+
+
+def _assign(values: dict[str, Any], name: str, value: Any) -> None:
+    *sections, key = name.split(".")
+    inner: Any = value
+    for part in [key, *reversed(sections)]:
+        inner = {part: inner}
+    merged = _merge(values, inner)
+    values.clear()
+    values.update(merged)
+
+
+def _one_budget(merged: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Epochs given on top of a recipe's steps replace them, and the other way round."""
+    for given, replaced in (("epochs", "steps"), ("steps", "epochs")):
+        if top.get(given) is not None and replaced not in top:
+            merged.pop(replaced, None)
+    return merged

@@ -1,0 +1,266 @@
+"""Which column of a table means what: from its header and first rows, or from a stored schema.
+
+The rules, in order, where the schema does not say (names are compared without case):
+
+- label: a column named label; else the one named class, target or class_label; else the only column
+  that is not numeric; else one named y.
+- id: a column named id, instance, case, case_id and the like; a first column without a name.
+- long layout: there is an id column whose values repeat and a time column (time, timestamp, date,
+  step, index ...). Ids that never repeat count as well if every time is 0: series of one point.
+- series: the numeric columns that are left. If most of them are numbered (t0, t1 ...), those alone.
+"""
+
+import itertools
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from tsconv.data.format import Schema
+from tsconv.errors import FormatError
+from tsconv.registry import did_you_mean
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["number", "text", "list"]
+
+LABEL_NAMES = ("class", "target", "class_label")
+ID_NAMES = (
+    "id",
+    "instance",
+    "case",
+    "case_id",
+    "instance_id",
+    "series_id",
+    "sample_id",
+    "instances",
+)
+TIME_NAMES = (
+    "time",
+    "timestamp",
+    "timepoint",
+    "timepoints",
+    "time_point",
+    "t",
+    "step",
+    "date",
+    "datetime",
+    "index",
+)
+NUMBERED = re.compile(r"(.*?)(\d+(?:\.\d+)?)", flags=re.DOTALL)
+NO_LABEL = ""
+"""``Schema(label="")`` says that a table has no label column, as one to predict may."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """What a table's header and first rows show.
+
+    Attributes:
+        path: the file, for messages.
+        kinds: what each column holds, in the order of the file.
+        sample: the cells of the first rows, by column.
+        has_header: false where columns are named by their position.
+    """
+
+    path: Path
+    kinds: Mapping[str, Kind]
+    sample: Mapping[str, Sequence[object]]
+    has_header: bool = True
+
+    def of_kind(self, kind: Kind, without: Iterable[str | None] = ()) -> list[str]:
+        """The columns of one kind in the order of the file."""
+        left_out = set(without)
+        return [name for name, each in self.kinds.items() if each == kind and name not in left_out]
+
+
+def resolve_columns(columns: Columns, schema: Schema) -> Schema:
+    """``schema`` with every column found: detected if it names no series, else matched by name.
+
+    Raises:
+        FormatError: a column that the schema names is not there, or its part cannot be guessed.
+    """
+    if schema.series:
+        return _match(columns, schema)
+    _expect(columns, [schema.label or None, schema.id, schema.time])
+    layout = schema.layout or _detect_layout(columns, schema)
+    id_column, time = schema.id or _find_id(columns, layout), schema.time
+    if layout == "long":
+        time = time or _find_name(columns, TIME_NAMES)
+        _expect_long(columns, id_column, time)
+    label = (
+        schema.label if schema.label is not None else _find_label(columns, layout, id_column, time)
+    )
+    series = _find_series(columns, layout, (label, id_column, time, ""))
+    logger.info(
+        "%s: %s table, label column %r, id column %r", columns.path, layout, label, id_column
+    )
+    return Schema(layout=layout, label=label, id=id_column, time=time, series=tuple(series))
+
+
+def _match(columns: Columns, schema: Schema) -> Schema:
+    """A stored schema against a table that may lack its labels or have further columns."""
+    layout = schema.layout or "wide"
+    label: str | None = schema.label if schema.label in columns.kinds else None
+    if not columns.has_header and len(columns.kinds) == len(schema.series):
+        label = None  # as many columns as series had: the label column is what is left out
+    id_column = schema.id if schema.id in columns.kinds else None
+    if layout == "long":
+        _expect(columns, [schema.id, schema.time])
+    elif id_column is None and (found := _find_id(columns, layout)) not in schema.series:
+        id_column = found
+    series = _match_series(columns, schema, (label, id_column))
+    return replace(schema, layout=layout, label=label, id=id_column, series=tuple(series))
+
+
+def _match_series(
+    columns: Columns, schema: Schema, others: tuple[str | None, ...]
+) -> Sequence[str]:
+    """The columns that hold the schema's series: by name, or by position if names only count."""
+    prefix = running_prefix(schema.series)
+    if schema.layout != "long" and prefix is not None:
+        numbers = columns.of_kind("number", without=others)
+        alike = [name for name in numbers if _split(name)[0] == prefix]
+        for candidates in (alike, numbers):
+            if running_prefix(candidates) is not None:
+                return candidates
+        lists = columns.of_kind("list", without=others)
+        if not numbers and len(lists) == 1:
+            return lists
+    missing = [name for name in schema.series if name not in columns.kinds]
+    if missing:
+        found = [name for name in columns.kinds if name not in others]
+        raise FormatError(
+            f"{columns.path}: expected the series columns of the training table, missing "
+            f"{_shorten(missing)}; found {_shorten(found)}; rename the columns, or name them "
+            "by one prefix and a running number (t0, t1 ...) to have them taken by position"
+        )
+    return schema.series
+
+
+def running_prefix(names: Sequence[str]) -> str | None:
+    """The common prefix of names that differ by an evenly running number only, else None.
+
+    '' for plain numbers such as 0, 1, 2.
+    """
+    parts = [_split(name) for name in names]
+    if not parts or any(number is None or prefix != parts[0][0] for prefix, number in parts):
+        return None
+    numbers = [number for _, number in parts if number is not None]
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    is_even = all(step > 0 and abs(step - steps[0]) <= 1e-3 * steps[0] for step in steps)
+    return parts[0][0] if is_even else None
+
+
+def _split(name: str) -> tuple[str, float | None]:
+    """A name's prefix and the number at its end."""
+    match = NUMBERED.fullmatch(name)
+    return (match[1], float(match[2])) if match else (name, None)
+
+
+def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
+    if schema.time is not None:
+        return "long"
+    id_column = schema.id or _find_id(columns, "long")
+    time = _find_name(columns, TIME_NAMES, without=(id_column,))
+    if id_column is None or time is None or id_column not in columns.sample:
+        return "wide"
+    ids = columns.sample[id_column]
+    is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample[time])
+    return "long" if len(set(ids)) < len(ids) or is_at_start else "wide"
+
+
+def _find_id(columns: Columns, layout: str) -> str | None:
+    names = ID_NAMES if layout == "long" else (*ID_NAMES, "index", "")
+    return _find_name(columns, names)
+
+
+def _find_name(
+    columns: Columns, names: Iterable[str], without: Iterable[str | None] = ()
+) -> str | None:
+    """The first of ``names`` that the table has, as the table spells it."""
+    folded = {name.lower(): name for name in columns.kinds if name not in set(without)}
+    return next((folded[name] for name in names if name in folded), None)
+
+
+def _find_label(columns: Columns, layout: str, id: str | None, time: str | None) -> str:
+    texts = columns.of_kind("text", without=(id, time, ""))
+    others = columns.of_kind("number", without=(id, time, ""))
+    folded = {name.lower(): name for name in (*others, *texts)}
+    if "label" in folded:
+        return folded["label"]
+    named = [folded[name] for name in LABEL_NAMES if name in folded]
+    if len(named) == 1:
+        return named[0]
+    if not named and len(texts) == 1:
+        return texts[0]
+    if not named and not texts and "y" in folded and "x" not in folded:
+        return folded["y"]
+    raise FormatError(f"{columns.path}: {_label_question(columns, named or texts, others)}")
+
+
+def _label_question(columns: Columns, texts: list[str], numbers: list[str]) -> str:
+    if texts:
+        return (
+            f"expected one column of class labels, found {len(texts)} that could be: "
+            f"{_shorten(texts)}; name it with --label COLUMN"
+        )
+    if not columns.has_header:
+        return (
+            "found no header and numbers only, so any column could hold the class labels; name it "
+            f"by its position with --label COLUMN: 0 is the first, {len(numbers) - 1} the last"
+        )
+    return (
+        "expected a column of class labels (one named label or class, or one that is not numeric), "
+        f"found only {_shorten(numbers)}; name it with --label COLUMN"
+    )
+
+
+def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) -> list[str]:
+    lists = columns.of_kind("list", without=others) if layout == "wide" else []
+    numbers = columns.of_kind("number", without=others)
+    if not (lists or numbers):
+        raise FormatError(
+            f"{columns.path}: expected at least one numeric column of series values, found none "
+            f"among {_shorten(list(columns.kinds))}"
+        )
+    if lists or layout == "long":
+        return lists or numbers
+    prefixes = [_split(name)[0] for name in numbers]
+    (usual, _), *_ = Counter(prefixes).most_common(1)
+    numbered = [name for name, each in zip(numbers, prefixes, strict=True) if each == usual]
+    if len(numbered) < 3 or 2 * len(numbered) <= len(numbers) or running_prefix(numbered) is None:
+        return numbers
+    if left := [name for name in numbers if name not in set(numbered)]:
+        logger.info("%s: not part of the series: %s", columns.path, _shorten(left))
+    return numbered
+
+
+def _expect(columns: Columns, names: Iterable[str | None]) -> None:
+    for name in names:
+        if name is not None and name not in columns.kinds:
+            hint = did_you_mean(name, columns.kinds)
+            raise FormatError(
+                f"{columns.path}: expected a column {name!r}{hint}; "
+                f"found {_shorten(list(columns.kinds))}"
+            )
+
+
+def _expect_long(columns: Columns, id: str | None, time: str | None) -> None:
+    for part, name, names in (("id", id, ID_NAMES), ("time", time, TIME_NAMES)):
+        if name is None:
+            raise FormatError(
+                f"{columns.path}: expected the {part} column of a long table (one named "
+                f"{', '.join(names[:4])} ...), found {_shorten(list(columns.kinds))}; "
+                f"name it with --{part} COLUMN"
+            )
+
+
+def _shorten(names: Sequence[str]) -> str:
+    """The names in one line, the middle of a long list left out."""
+    if len(names) <= 8:
+        return ", ".join(names)
+    return f"{', '.join(names[:4])} ... {', '.join(names[-2:])} ({len(names)} in all)"

@@ -1,0 +1,110 @@
+"""What a file format is, and the doors through which every file comes in and goes out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.errors import FormatError, UnknownNameError
+from tsconv.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """Which column of a table means what; None and () are left to the reader to find out.
+
+    Given by whoever trains, resolved by :meth:`Format.resolve`, stored in the run, and given again by
+    whoever predicts, so that a table is read the same way both times. Formats whose files say it
+    themselves (.ts, .arff) ignore it.
+
+    Attributes:
+        layout: "wide", an instance a row, or "long", a time point a row.
+        label: the column of class labels; may be absent from a table to predict.
+        id: the column that names instances.
+        time: long only, the column that orders the rows of one instance.
+        series: wide: the columns of one series, in order of time; long: the channels' columns.
+    """
+
+    layout: Literal["wide", "long"] | None = None
+    label: str | None = None
+    id: str | None = None
+    time: str | None = None
+    series: tuple[str, ...] = ()
+
+
+class Format(Protocol):
+    """One file format. Each lives in one file of ``tsconv.data.formats``, registered by its stem."""
+
+    suffixes: tuple[str, ...]
+    """Lower case with the dot; the first is the one written."""
+    summary: str
+    """What the format holds, for `tsconv formats`."""
+
+    def resolve(self, path: Path, schema: Schema) -> Schema:
+        """``schema`` with all that can be found out from the file itself filled in."""
+        ...
+
+    def read_chunks(
+        self, path: Path, schema: Schema, chunk_size: int | None
+    ) -> Iterator[TimeSeriesDataset]:
+        """Datasets of at most ``chunk_size`` instances in file order, or one of all for None.
+
+        Memory is bounded by the chunk. Every chunk has the same channels; ``classes`` are those of
+        the chunk unless the file declares them.
+
+        Raises:
+            FormatError: path:line, what was found, what was expected.
+        """
+        ...
+
+    def write(self, path: Path, dataset: TimeSeriesDataset) -> None:
+        """Write ``dataset`` so that reading it gives the same values, lengths and labels.
+
+        Raises:
+            FormatError: the format cannot hold this dataset (and which can).
+        """
+        ...
+
+
+FORMATS: Registry[Format] = Registry("format", "tsconv.data.formats")
+
+
+def find_format(path: Path) -> Format:
+    """The format of a file, by its suffix.
+
+    Raises:
+        UnknownNameError: no format has that suffix; the message lists those that exist.
+    """
+    suffix = path.suffix.lower()
+    known = {each: name for name in FORMATS.names() for each in FORMATS.get(name).suffixes}
+    if suffix not in known:
+        found = f"the ending {suffix!r}" if suffix else "no ending"
+        raise UnknownNameError(f"{path}: found {found}; expected one of {', '.join(sorted(known))}")
+    return FORMATS.get(known[suffix])
+
+
+def read_file(path: Path, schema: Schema | None = None) -> TimeSeriesDataset:
+    """The whole of one file.
+
+    Raises:
+        FormatError: the file is not what its format says.
+        UnknownNameError: its ending belongs to no format.
+    """
+    (dataset,) = read_file_chunks(path, schema or Schema(), None)
+    return dataset
+
+
+def read_file_chunks(
+    path: Path, schema: Schema, chunk_size: int | None
+) -> Iterator[TimeSeriesDataset]:
+    """One file in datasets of at most ``chunk_size`` instances, in file order."""
+    found = find_format(path)
+    if not path.is_file():
+        raise FormatError(f"{path}: expected a file, found none")
+    yield from found.read_chunks(path, schema, chunk_size)
+
+
+def write_file(path: Path, dataset: TimeSeriesDataset) -> None:
+    """Write ``dataset`` in the format of the path's suffix."""
+    find_format(path).write(path, dataset)

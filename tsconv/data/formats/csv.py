@@ -1,0 +1,255 @@
+""".csv: a table of text, wide (a row an instance) or long (a row a time point).
+
+Separated by commas, semicolons or tabs, in UTF-8, quoted as in RFC 4180. The first line names the
+columns; without one (it holds numbers like the others) columns are named 0, 1, 2 ... Empty cells,
+NaN, NA, null, None and ? are missing values where a number is expected, and text elsewhere. A
+column is numeric if at least half of its values in the first rows are numbers.
+"""
+
+import csv
+import itertools
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+
+from tsconv.data.columns import Columns, Kind, resolve_columns, running_prefix
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.format import FORMATS, Schema
+from tsconv.data.tables import read_table, to_long, to_wide
+from tsconv.errors import FormatError
+
+DELIMITERS = ",;\t"
+MISSING = ("", " ", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "null", "NULL", "None", "?")
+SAMPLE_CELLS = 10_000
+BLOCK_BYTES = 1 << 23
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf(inity)?\s*", re.I)
+
+csv.field_size_limit(1 << 30)
+
+
+class CsvTable:
+    """A .csv file whose delimiter, header and column kinds are known."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _expect_text(path)
+        self.delimiter, first = _sniff(path)
+        rows = self._sample_rows(max(20, min(1000, SAMPLE_CELLS // len(first))))
+        has_header = _is_header(first)
+        names = [cell.strip() for cell in first] if has_header else [*map(str, range(len(first)))]
+        _expect_unique(path, names)
+        self.skipped_rows = int(has_header)
+        rows = rows[self.skipped_rows :]
+        sample = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        kinds = {name: _kind(sample[name]) for name in names}
+        self.columns = Columns(path=path, kinds=kinds, sample=sample, has_header=has_header)
+
+    def frames(self, numbers: Collection[str]) -> Iterator[pd.DataFrame]:
+        """The rows, block by block; columns not among ``numbers`` are text, cell for cell."""
+        names = list(self.columns.kinds)
+        types = {name: pa.float64() if name in numbers else pa.string() for name in names}
+        try:
+            with self._open(names, types) as blocks:
+                for block in blocks:
+                    frame = block.to_pandas()
+                    self._expect_closed_quote(frame)
+                    yield frame
+        except pa.ArrowInvalid as error:
+            raise self._fault(numbers, str(error)) from error
+
+    def place(self, row: int) -> str:
+        """The "path:line" of a data row, found by reading up to it."""
+        rows = self._rows()
+        line, _ = next(itertools.islice(rows, row + self.skipped_rows, None))
+        return f"{self.path}:{line}"
+
+    def _open(
+        self, names: list[str], types: dict[str, pa.DataType]
+    ) -> "pyarrow.csv.CSVStreamingReader":
+        with self.path.open("rb") as file:
+            first_line = len(file.readline())
+        return pyarrow.csv.open_csv(
+            self.path,
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=names,
+                skip_rows_after_names=self.skipped_rows,
+                block_size=min(max(BLOCK_BYTES, 32 * first_line), (1 << 31) - 1),
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=types, include_columns=names, null_values=MISSING
+            ),
+        )
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Rows with the line they end on, empty lines left out: slow, and sure of its lines."""
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=self.delimiter, strict=True)
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+
+    def _sample_rows(self, n_rows: int) -> list[list[str]]:
+        rows: list[list[str]] = []
+        try:
+            for line, row in itertools.islice(self._rows(), n_rows + 1):
+                if rows and len(row) != len(rows[0]):
+                    raise self._count_fault(line, len(row), len(rows[0]))
+                rows.append(row)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise self._fault((), str(error)) from error
+        return rows
+
+    def _expect_closed_quote(self, frame: pd.DataFrame) -> None:
+        """A quote that is never closed swallows the rest of the file without a word."""
+        last = frame.tail(1).select_dtypes(exclude="number")
+        if any("\n" in str(cell) for cell in last.to_numpy().ravel()):
+            for _ in self._checked_rows(()):
+                pass
+
+    def _fault(self, numbers: Collection[str], reason: str) -> FormatError:
+        """What is wrong with the file and where, for a reader that only knows that something is."""
+        try:
+            for _ in self._checked_rows(numbers):
+                pass
+        except FormatError as fault:
+            return fault
+        return FormatError(f"{self.path}: cannot be read as a table; {reason}")
+
+    def _checked_rows(self, numbers: Collection[str]) -> Iterator[list[str]]:
+        """Every row, held against the header's width and the numeric columns."""
+        line, n_columns = 0, 0
+        try:
+            for line, row in self._rows():
+                if n_columns and len(row) != n_columns:
+                    raise self._count_fault(line, len(row), n_columns)
+                if n_columns or not self.skipped_rows:
+                    self._expect_numbers(line, row, numbers)
+                n_columns = len(row)
+                yield row
+        except csv.Error as error:
+            raise FormatError(
+                f"{self.path}:{line + 1}: {error}; is a closing quote missing?"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                f"{self.path}:{line + 1}: expected UTF-8 text from this line on, found the byte "
+                f"0x{error.object[error.start]:02x}; save the file as UTF-8"
+            ) from error
+
+    def _expect_numbers(self, line: int, row: list[str], numbers: Collection[str]) -> None:
+        for name, cell in zip(self.columns.kinds, row, strict=True) if numbers else ():
+            if name in numbers and not (NUMBER.fullmatch(cell) or cell.strip() in MISSING):
+                raise FormatError(
+                    f"{self.path}:{line}: column {name!r}: expected a number, found {cell[:40]!r}; "
+                    "leave the cell empty if the value is missing"
+                )
+
+    def _count_fault(self, line: int, found: int, expected: int) -> FormatError:
+        return FormatError(
+            f"{self.path}:{line}: expected {expected} cells as in the first line, found {found}; "
+            "is the file cut off, or a value not quoted? (missing values are empty cells)"
+        )
+
+
+class Csv:
+    """Tables of text."""
+
+    suffixes = (".csv",)
+    summary = "a table, a row an instance or a row a time point, with or without header"
+
+    def resolve(self, path: Path, schema: Schema) -> Schema:
+        """``schema`` with its columns found in the header and the first rows."""
+        return resolve_columns(CsvTable(path).columns, schema)
+
+    def read_chunks(
+        self, path: Path, schema: Schema, chunk_size: int | None
+    ) -> Iterator[TimeSeriesDataset]:
+        """The table's instances in file order."""
+        yield from read_table(CsvTable(path), schema, chunk_size)
+
+    def write(self, path: Path, dataset: TimeSeriesDataset) -> None:
+        """Wide if that is exact: one channel, and no series ends in a missing value. Else long."""
+        last = dataset.X[range(dataset.n_instances), :, dataset.lengths - 1]
+        is_wide = dataset.n_channels == 1 and not np.isnan(last).any()
+        write_table(path, to_wide(dataset) if is_wide else to_long(dataset))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Any table as .csv, numbers in the fewest digits that give them back exactly."""
+    columns = [_as_cells(table[name]) for name in table]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def _as_cells(column: "pd.Series[Any]") -> list[str]:
+    if column.dtype.kind == "f":
+        texts = pyarrow.compute.cast(pa.array(column.to_numpy(), from_pandas=True), pa.string())
+        return [text or "" for text in texts.to_pylist()]
+    return ["" if each is None or each is pd.NA else str(each) for each in column]
+
+
+def _expect_text(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    if not start.strip():
+        raise FormatError(f"{path}:1: expected a table, found an empty file")
+    if b"\0" in start:
+        raise FormatError(
+            f"{path}: expected UTF-8 text, found binary content; is it another format's file?"
+        )
+
+
+def _sniff(path: Path) -> tuple[str, list[str]]:
+    """The delimiter that splits the first line into most cells, and those cells."""
+    best: list[str] = []
+    delimiter = DELIMITERS[0]
+    for each in DELIMITERS:
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                cells = next(row for row in csv.reader(file, delimiter=each) if row)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise FormatError(
+                f"{path}:1: expected UTF-8 text; {error}; save it as UTF-8"
+            ) from error
+        if len(cells) > len(best):
+            best, delimiter = cells, each
+    return delimiter, best
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether a first line names columns: few numbers, or evenly running ones (0, 1, 2 ...)."""
+    numbers = [cell.strip() for cell in cells if NUMBER.fullmatch(cell)]
+    if 2 * len(numbers) < len(cells):
+        return True
+    return len(numbers) > 2 and running_prefix(numbers) is not None
+
+
+def _kind(cells: list[str]) -> Kind:
+    n_numbers = len(list(filter(NUMBER.fullmatch, cells)))
+    if 2 * n_numbers >= len(cells):
+        return "number"
+    n_values = sum(cell.strip() not in MISSING for cell in cells)
+    return "number" if 2 * n_numbers >= n_values else "text"
+
+
+def _expect_unique(path: Path, names: list[str]) -> None:
+    known: set[str] = set()
+    for name in names:
+        if name in known:
+            raise FormatError(f"{path}:1: found the column {name!r} twice; expected it once")
+        known.add(name)
+
+
+FORMATS.register("csv")(Csv())

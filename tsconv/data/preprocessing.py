@@ -1,0 +1,115 @@
+"""What is fitted on the training part alone and then applied to every series: fill in and scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsconv.config import PreprocessingConfig
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocessing:
+    """Fitted state, plain numbers fit for JSON.
+
+    Attributes:
+        scale: "none", "series" (each channel of each series to mean 0, deviation 1) or "channel"
+            (by the channel's mean and deviation over the training part).
+        mean: of each channel over all training time points; it also stands in for a channel that a
+            series lacks altogether.
+        std: population standard deviation of each channel, 1 where it is 0.
+    """
+
+    scale: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.mean)
+
+    def transform(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+        """The set with missing values filled in (linear within the series) and scaled; zero padding.
+
+        Raises:
+            DataError: other channels than in training, or infinite values.
+        """
+        if dataset.n_channels != self.n_channels:
+            raise DataError(
+                f"{dataset.name}: found {dataset.n_channels} channels; expected the "
+                f"{self.n_channels} of the training part"
+            )
+        mask = np.broadcast_to(dataset.mask()[:, None, :], dataset.X.shape)
+        X = _fill(dataset, np.array(self.mean, dtype=np.float32))
+        if self.scale == "series":
+            X = _scale_each(X, mask)
+        elif self.scale == "channel":
+            mean, std = np.array(self.mean), np.array(self.std)
+            X = ((X - mean[:, None]) / std[:, None]).astype(np.float32)
+        return replace(dataset, X=np.where(mask, X, np.float32(0)))
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> "Preprocessing":
+        return cls(scale=state["scale"], mean=tuple(state["mean"]), std=tuple(state["std"]))
+
+
+def fit_preprocessing(train: TimeSeriesDataset, config: PreprocessingConfig) -> Preprocessing:
+    """Statistics of the training part.
+
+    Raises:
+        DataError: a channel without a single value, or infinite values.
+    """
+    _refuse_infinite(train)
+    inside = train.mask()[:, None, :] & ~np.isnan(train.X)  # (N, C, L)
+    empty = np.flatnonzero(~inside.any((0, 2)))
+    if len(empty):
+        raise DataError(
+            f"{train.name}: channel {empty[0]} has no value in any of {train.n_instances} training "
+            "series; leave it out"
+        )
+    values = train.X.astype(np.float64)
+    mean = values.mean((0, 2), where=inside)
+    std = values.std((0, 2), where=inside)
+    std[std < 1e-12 * np.abs(mean) + 1e-30] = 1.0
+    return Preprocessing(scale=config.scale, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+
+
+def _refuse_infinite(dataset: TimeSeriesDataset) -> None:
+    infinite = np.isinf(dataset.X) & dataset.mask()[:, None, :]
+    if infinite.any():
+        n, channel, time = np.argwhere(infinite)[0]
+        raise DataError(
+            f"{dataset.name}: instance {n}, channel {channel}, time {time} is "
+            f"{dataset.X[n, channel, time]} ({infinite.sum()} such values); expected finite numbers "
+            "or missing ones"
+        )
+
+
+def _fill(dataset: TimeSeriesDataset, mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values on the line between their known neighbours, the nearest at an end, else the mean."""
+    _refuse_infinite(dataset)
+    missing = dataset.missing()
+    if not missing.any():
+        return dataset.X
+    X = dataset.X.copy()
+    times = np.arange(dataset.n_timepoints)
+    for n, channel in np.argwhere(missing.any(-1)):
+        inside = slice(dataset.lengths[n])
+        row, gaps = X[n, channel, inside], missing[n, channel, inside]
+        if gaps.all():
+            row[:] = mean[channel]
+        else:
+            row[gaps] = np.interp(times[inside][gaps], times[inside][~gaps], row[~gaps])
+    return X
+
+
+def _scale_each(X: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    values = X.astype(np.float64)
+    mean = values.mean(-1, where=mask, keepdims=True)
+    std = values.std(-1, where=mask, keepdims=True)
+    std[std < 1e-12 * np.abs(mean) + 1e-30] = 1.0
+    return ((values - mean) / std).astype(np.float32)

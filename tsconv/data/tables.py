@@ -1,0 +1,360 @@
+"""Tables of series <-> datasets: what .csv and .parquet have in common.
+
+Wide: a row an instance. Its time points are numeric columns (empty cells at the end are padding,
+others are missing values) or, with several channels, one column of lists a channel.
+Long: a row a time point, with an id, a time, the channels' columns, and a label constant per id;
+further text columns are constant per id too, further numbers are left out.
+
+Labels are text, spelled as in the table. A label that is missing is an error while the schema is
+still to be found out (training); with a resolved schema (prediction), one missing label leaves the
+whole chunk without labels. Columns that are neither series, label, id nor time become ``extras``.
+"""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
+from tsconv.data.dataset import TimeSeriesDataset, encode_labels, from_series
+from tsconv.data.format import Schema
+from tsconv.errors import FormatError
+
+
+class Table(Protocol):
+    """A file of rows, read in pieces."""
+
+    columns: Columns
+
+    def frames(self, numbers: Collection[str]) -> Iterator[pd.DataFrame]:
+        """The rows in order, piece by piece; ``numbers`` are read as numbers."""
+        ...
+
+    def place(self, row: int) -> str:
+        """Where a row stands, as "path:line"."""
+        ...
+
+
+def read_table(table: Table, schema: Schema, chunk_size: int | None) -> Iterator[TimeSeriesDataset]:
+    """The table in datasets of at most ``chunk_size`` instances, or in one for None.
+
+    Raises:
+        FormatError: a column that is missing, or a row that does not fit; with path and line.
+    """
+    found = resolve_columns(table.columns, schema)
+    reading = Reading(table=table, schema=found, needs_labels=not schema.series)
+    numbers = {*found.series}
+    if found.time is not None and table.columns.kinds[found.time] == "number":
+        numbers.add(found.time)
+    frames = _numbered(table.frames(numbers))
+    is_empty = True
+    if found.layout == "long":
+        datasets = map(reading.long, _whole_instances(frames, reading, chunk_size))
+    else:
+        datasets = map(reading.wide, _rebatched(frames, chunk_size))
+    for dataset in datasets:
+        is_empty = False
+        yield dataclasses.replace(dataset, name=table.columns.path.stem)
+    if is_empty:
+        raise FormatError(f"{table.columns.path}: expected rows after the header, found none")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How one table's frames, indexed by row number, become datasets."""
+
+    table: Table
+    schema: Schema
+    needs_labels: bool
+    seen: set[str] = field(default_factory=set)
+
+    def wide(self, frame: pd.DataFrame) -> TimeSeriesDataset:
+        """One instance a row."""
+        series = list(self.schema.series)
+        if self.table.columns.kinds[series[0]] == "list":
+            dataset = self._from_lists(frame, series)
+        else:
+            dataset = self._from_cells(frame, series)
+        y, classes = self._labels(frame)
+        return dataclasses.replace(
+            dataset,
+            y=y,
+            classes=classes,
+            ids=None if self.schema.id is None else as_text(frame[self.schema.id]),
+            extras=self._extras(frame),
+        )
+
+    def long(self, frame: pd.DataFrame) -> TimeSeriesDataset:
+        """One time point a row, the rows of an instance in any order."""
+        if self.schema.id is None or self.schema.time is None:
+            raise FormatError(f"{self.table.columns.path}: a long table needs an id and a time")
+        codes, ids = pd.factorize(as_text(frame[self.schema.id]))
+        times = self._times(frame, self.schema.time)
+        order = np.lexsort((times, codes))
+        frame, codes, times = frame.iloc[order], codes[order], times[order]
+        is_twice = (codes[1:] == codes[:-1]) & (times[1:] == times[:-1])
+        if is_twice.any():
+            row = int(np.flatnonzero(is_twice)[0]) + 1
+            raise FormatError(
+                f"{self._place(frame, row)}: found the time {frame[self.schema.time].iloc[row]} "
+                f"of id {ids[codes[row]]!r} twice; expected each time once"
+            )
+        lengths = np.bincount(codes).astype(np.int64)
+        starts = np.cumsum(lengths) - lengths
+        values = self._numbers(frame, list(self.schema.series))
+        X = np.full((len(ids), values.shape[1], lengths.max()), np.nan, dtype=np.float32)
+        X[codes, :, np.arange(len(codes)) - starts[codes]] = values
+        has_values = np.bincount(codes, ~np.isnan(values).all(axis=1)) > 0
+        self._expect_values(has_values, frame.iloc[starts])
+        self._expect_constant(frame, starts[codes])
+        firsts = frame.iloc[starts]
+        y, classes = self._labels(firsts)
+        extras = self._extras(firsts)
+        dataset = TimeSeriesDataset(X=X, lengths=lengths, channels=self.schema.series)
+        return dataclasses.replace(
+            dataset, y=y, classes=classes, ids=ids.astype(object), extras=extras
+        )
+
+    def _from_cells(self, frame: pd.DataFrame, series: list[str]) -> TimeSeriesDataset:
+        values = self._numbers(frame, series)
+        is_known = ~np.isnan(values)
+        self._expect_values(np.asarray(is_known.any(axis=1)), frame)
+        lengths = (values.shape[1] - np.argmax(is_known[:, ::-1], axis=1)).astype(np.int64)
+        X = np.ascontiguousarray(values[:, None, : lengths.max()])
+        return TimeSeriesDataset(X=X, lengths=lengths)
+
+    def _from_lists(self, frame: pd.DataFrame, series: list[str]) -> TimeSeriesDataset:
+        instances = []
+        for row, cells in enumerate(zip(*(frame[name] for name in series), strict=True)):
+            lengths = [0 if cell is None else len(cell) for cell in cells]
+            if len(set(lengths)) > 1 or not lengths[0]:
+                raise FormatError(
+                    f"{self._place(frame, row)}: expected lists of one length in the columns "
+                    f"{', '.join(series)}, found the lengths {', '.join(map(str, lengths))}"
+                )
+            instances.append(_as_float32(np.stack([np.asarray(cell, float) for cell in cells])))
+        is_finite = np.array([not np.isinf(each).any() for each in instances])
+        if not is_finite.all():
+            row = int(np.argmin(is_finite))
+            raise FormatError(f"{self._place(frame, row)}: found a value that is not finite")
+        self._expect_values(np.array([not np.isnan(each).all() for each in instances]), frame)
+        return from_series(instances, channels=tuple(series))
+
+    def _numbers(self, frame: pd.DataFrame, names: list[str]) -> NDArray[np.float32]:
+        """(rows, columns) of finite numbers and NaN."""
+        values = _as_float32(frame[names].to_numpy(dtype=np.float64, na_value=np.nan))
+        if np.isinf(values).any():
+            row, column = (int(where[0]) for where in np.nonzero(np.isinf(values)))
+            raise FormatError(
+                f"{self._place(frame, row)}: column {names[column]!r}: found a value that is not "
+                "finite in float32; leave the cell empty if it is missing"
+            )
+        return values
+
+    def _times(self, frame: pd.DataFrame, name: str) -> NDArray[Any]:
+        times = frame[name]
+        if not pd.api.types.is_numeric_dtype(times):
+            times = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True)
+        if times.isna().any():
+            row = int(np.argmax(times.isna().to_numpy()))
+            raise FormatError(
+                f"{self._place(frame, row)}: column {name!r}: expected a number or an ISO 8601 "
+                f"time, found {frame[name].iloc[row]!r}"
+            )
+        is_moment = isinstance(times.dtype, pd.DatetimeTZDtype)
+        return times.astype("int64").to_numpy() if is_moment else times.to_numpy(dtype=np.float64)
+
+    def _labels(self, frame: pd.DataFrame) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+        name = self.schema.label
+        if name is None or name == NO_LABEL:
+            return None, ()
+        labels = as_text(frame[name])
+        is_missing = np.array([not label.strip() for label in labels])
+        if not is_missing.any():
+            return encode_labels(labels.tolist())
+        if not self.needs_labels:
+            return None, ()
+        raise FormatError(
+            f"{self._place(frame, int(np.argmax(is_missing)))}: column {name!r}: expected a class "
+            "label, found an empty cell; fill it in or leave the instance out"
+        )
+
+    def _extras(self, frame: pd.DataFrame) -> pd.DataFrame | None:
+        schema = self.schema
+        taken = {schema.label, schema.id, schema.time, "", *schema.series}
+        if schema.layout == "long":  # further numbers change from row to row: they stay behind
+            taken |= set(self.table.columns.of_kind("number"))
+        names = [name for name in frame.columns if name not in taken]
+        return frame[names].reset_index(drop=True) if names else None
+
+    def _expect_values(self, has_values: NDArray[np.bool_], frame: pd.DataFrame) -> None:
+        if not has_values.all():
+            raise FormatError(
+                f"{self._place(frame, int(np.argmin(has_values)))}: expected a series with at "
+                "least one value, found all of them missing; leave the instance out"
+            )
+
+    def _expect_constant(self, frame: pd.DataFrame, first_rows: NDArray[np.int64]) -> None:
+        """An instance has one label; ``first_rows`` is, for each row, where its instance starts."""
+        numbers = self.table.columns.of_kind("number", without=(self.schema.label,))
+        varying = {self.schema.id, self.schema.time, "", *numbers}
+        for name in (name for name in frame.columns if name not in varying):
+            cells = as_text(frame[name])
+            differs = cells != cells[first_rows]
+            if differs.any():
+                row = int(np.argmax(differs))
+                raise FormatError(
+                    f"{self._place(frame, row)}: column {name!r}: expected one value for all rows "
+                    f"of an id, found {cells[row]!r} after {cells[first_rows[row]]!r}"
+                )
+
+    def _place(self, frame: pd.DataFrame, row: int) -> str:
+        return self.table.place(int(frame.index[row]))
+
+
+def as_text(cells: "pd.Series[Any]") -> NDArray[np.object_]:
+    """(N,) the cells as the table spells them, '' for none."""
+    values = cells.to_numpy(dtype=object, na_value="")
+    return np.array([value if type(value) is str else str(value) for value in values], object)
+
+
+def to_wide(dataset: TimeSeriesDataset) -> pd.DataFrame:
+    """A row an instance: ids and labels if known, the values t0, t1 ..., the extras."""
+    values = np.where(dataset.mask(), dataset.X[:, 0, :], np.float32(np.nan))
+    names = [f"t{k}" for k in range(dataset.n_timepoints)]
+    return _joined(dataset, _about(dataset), pd.DataFrame(values, columns=names), dataset.extras)
+
+
+def to_long(dataset: TimeSeriesDataset) -> pd.DataFrame:
+    """A row a time point: id, time, the channels by name, the label if known, the extras.
+
+    Raises:
+        FormatError: two instances have one id, or two columns one name.
+    """
+    ids = [str(k) for k in range(dataset.n_instances)] if dataset.ids is None else dataset.ids
+    if len(set(ids)) < dataset.n_instances:
+        raise FormatError(f"{dataset.name}: expected an id of its own for each instance")
+    instance, time = np.nonzero(dataset.mask())
+    front = pd.DataFrame({"id": np.asarray(ids, dtype=object)[instance], "time": time})
+    labels = _about(dataset).drop(columns="id", errors="ignore")
+    values = pd.DataFrame(dataset.X[instance, :, time], columns=list(channel_names(dataset)))
+    parts = (
+        part.iloc[instance].reset_index(drop=True)
+        for part in (labels, dataset.extras)
+        if part is not None
+    )
+    return _joined(dataset, front, values, *parts)
+
+
+def to_lists(dataset: TimeSeriesDataset) -> pd.DataFrame:
+    """A row an instance: ids and labels if known, a column of lists a channel, the extras."""
+    columns = {
+        name: [
+            row[channel, :length] for row, length in zip(dataset.X, dataset.lengths, strict=True)
+        ]
+        for channel, name in enumerate(channel_names(dataset))
+    }
+    return _joined(dataset, _about(dataset), pd.DataFrame(columns), dataset.extras)
+
+
+def channel_names(dataset: TimeSeriesDataset) -> tuple[str, ...]:
+    """A column name for each channel."""
+    if dataset.channels:
+        return dataset.channels
+    return tuple(f"channel_{k}" for k in range(dataset.n_channels))
+
+
+def _about(dataset: TimeSeriesDataset) -> pd.DataFrame:
+    """Ids and labels, as far as they are known."""
+    labels = dataset.labels
+    if labels is not None and not all(label.strip() for label in labels):
+        raise FormatError(f"{dataset.name}: expected labels with a name, found an empty one")
+    known = {"id": dataset.ids, "label": labels}
+    index = pd.RangeIndex(dataset.n_instances)
+    return pd.DataFrame({k: v for k, v in known.items() if v is not None}, index=index)
+
+
+def _joined(dataset: TimeSeriesDataset, *parts: pd.DataFrame | None) -> pd.DataFrame:
+    table = pd.concat([part for part in parts if part is not None], axis=1)
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise FormatError(
+            f"{dataset.name}: expected columns of different names, found {twice[0]!r} twice; "
+            "rename the channel or the extra column"
+        )
+    return table
+
+
+def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # too large a number becomes inf, which the caller reports
+        return values.astype(np.float32)
+
+
+def _numbered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Frames whose index is the row number in the file."""
+    start = 0
+    for frame in frames:
+        yield frame.set_axis(pd.RangeIndex(start, start + len(frame)))
+        start += len(frame)
+
+
+def _rebatched(frames: Iterable[pd.DataFrame], chunk_size: int | None) -> Iterator[pd.DataFrame]:
+    """The same rows in frames of ``chunk_size`` rows, the last one shorter."""
+    held: list[pd.DataFrame] = []
+    n_held = 0
+    for frame in frames:
+        held.append(frame)
+        n_held += len(frame)
+        if chunk_size is None or n_held < chunk_size:
+            continue
+        rows = pd.concat(held)
+        whole = n_held - n_held % chunk_size
+        for start in range(0, whole, chunk_size):
+            yield rows.iloc[start : start + chunk_size]
+        held, n_held = [rows.iloc[whole:]], n_held - whole
+    if n_held:
+        yield pd.concat(held)
+
+
+def _whole_instances(
+    frames: Iterable[pd.DataFrame], reading: Reading, chunk_size: int | None
+) -> Iterator[pd.DataFrame]:
+    """Frames of all rows of ``chunk_size`` ids each; the last, unfinished id waits for its rest."""
+    if chunk_size is None:
+        yield from _rebatched(frames, None)
+        return
+    held: list[pd.DataFrame] = []
+    for frame in frames:
+        rows = pd.concat([*held, frame])
+        starts = _run_starts(rows, reading)
+        n_whole = (len(starts) - 1) // chunk_size * chunk_size
+        for first in range(0, n_whole, chunk_size):
+            yield _unseen(rows, starts[first : first + chunk_size + 1], reading)
+        held = [rows.iloc[starts[n_whole] :]]
+    if held and len(held[0]):
+        ends = [*_run_starts(held[0], reading), len(held[0])]
+        for first in range(0, len(ends) - 1, chunk_size):
+            yield _unseen(held[0], ends[first : first + chunk_size + 1], reading)
+
+
+def _run_starts(rows: pd.DataFrame, reading: Reading) -> list[int]:
+    """The rows where the id changes, the first among them."""
+    ids = as_text(rows[str(reading.schema.id)])
+    return [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist()]
+
+
+def _unseen(rows: pd.DataFrame, bounds: list[int], reading: Reading) -> pd.DataFrame:
+    """The rows between the bounds, each run's id being new."""
+    ids = as_text(rows[str(reading.schema.id)].iloc[bounds[:-1]])
+    for start, name in zip(bounds, ids, strict=False):
+        if name in reading.seen:
+            raise FormatError(
+                f"{reading.table.place(int(rows.index[start]))}: found id {name!r} again after "
+                "other ids; sort the table by id to read it in chunks"
+            )
+        reading.seen.add(name)
+    return rows.iloc[bounds[0] : bounds[-1]]

@@ -1,0 +1,40 @@
+"""Every deliberate error, so that a caller can catch one kind, or all of them.
+
+TSConvError
+├── FormatError (ValueError)       a file is not what its format says: path, line, found, expected
+├── DataError (ValueError)         series or labels that cannot be used as they are
+├── ConfigError (ValueError)       a setting, flag or option that does not hold
+├── UnknownNameError (LookupError) a name that no registry, archive or file answers to
+├── RunError (RuntimeError)        a run directory that is missing, unfinished, finished or too new
+└── TrainingError (RuntimeError)   training that cannot go on, such as a loss that is not finite
+
+Each message says where, what was found, what was expected and what to do.
+"""
+
+
+class TSConvError(Exception):
+    """The root of every deliberate error; the command line shows it as one line and exits with 2."""
+
+
+class FormatError(TSConvError, ValueError):
+    """A file that is not what its format says."""
+
+
+class DataError(TSConvError, ValueError):
+    """Series or labels that cannot be used as they are."""
+
+
+class ConfigError(TSConvError, ValueError):
+    """A setting, flag or option that does not hold."""
+
+
+class UnknownNameError(TSConvError, LookupError):
+    """A name that no registry, archive or file answers to."""
+
+
+class RunError(TSConvError, RuntimeError):
+    """A run directory that is missing, unfinished, already finished or written by a newer version."""
+
+
+class TrainingError(TSConvError, RuntimeError):
+    """Training that cannot go on."""

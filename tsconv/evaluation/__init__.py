@@ -1,0 +1,1 @@
+"""What predictions are worth: metrics, ensembles, calibration, comparison; no torch."""

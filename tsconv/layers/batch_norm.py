@@ -1,0 +1,65 @@
+"""Batch normalisation whose statistics leave out what lies after a series' end.
+
+Ioffe & Szegedy, "Batch Normalization", ICML 2015, https://arxiv.org/abs/1502.03167.
+Defaults are those of Keras (momentum .99 of the old value, epsilon .001), which the authors of
+InceptionTime used; PyTorch's momentum is the share of the new value.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm(nn.Module):
+    """Normalise each channel over instances and time, then scale and shift it.
+
+    Args:
+        channels: C.
+        eps: added to the variance.
+        momentum: share of the batch's statistics in the running ones.
+
+    Shape:
+        (N, C, L) -> (N, C, L); with a mask (N, 1, L) the output is zero where it is false.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, *, eps: float = 1e-3, momentum: float = 0.01) -> None:
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is not None:
+            return self._masked(x, mask)
+        several = x.shape[0] * x.shape[2] > 1  # one value has no variance: use the running one
+        return F.batch_norm(
+            x.unsqueeze(2),
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training and several,
+            momentum=self.momentum,
+            eps=self.eps,
+        ).squeeze(2)
+
+    def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
+        mean, var = self.running_mean, self.running_var
+        count = mask.sum()
+        if self.training and count > 1:
+            inside = x.float().masked_fill(~mask, 0)
+            mean = inside.sum((0, 2)) / count
+            var = (inside - mean[:, None]).square().masked_fill(~mask, 0).sum((0, 2)) / count
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(var * count / (count - 1), self.momentum)
+        scale = self.weight * torch.rsqrt(var + self.eps)  # (C,)
+        shift = self.bias - mean * scale
+        y = x * scale[:, None] + shift[:, None]
+        return y.to(x.dtype).masked_fill(~mask, 0)

@@ -1,0 +1,49 @@
+"""What every network is: a backbone that keeps time, and a head that pools it away."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from tsconv.registry import Registry
+
+
+class Network(nn.Module, ABC):
+    """Logits from series: ``head(features(x))``.
+
+    A subclass is built as ``cls(n_channels, n_classes, **options)``, sets ``head``, and is registered
+    under its file's name. With ``lengths``, the logits of a padded series equal those of the series
+    alone, and batch statistics leave padding out.
+    """
+
+    paper: ClassVar[str]
+    """Authors, title, venue and address of the paper, on one line."""
+
+    head: nn.Module
+
+    @property
+    @abstractmethod
+    def receptive_field(self) -> int:
+        """Time points of the input that one time point of the features can see."""
+
+    @abstractmethod
+    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The backbone's output (N, F, L), aligned in time with x (N, C, L), zero after each end."""
+
+    @classmethod
+    def options_for(cls, n_timepoints: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """``given`` options, and those this network chooses from the longest training series."""
+        return dict(given)
+
+    @property
+    def n_parameters(self) -> int:
+        """Trainable parameters, the head's included."""
+        return sum(each.numel() for each in self.parameters() if each.requires_grad)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.head(self.features(x, lengths), lengths)
+        return logits
+
+
+NETWORKS: Registry[type[Network]] = Registry("network", "tsconv.networks")

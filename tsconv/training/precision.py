@@ -1,0 +1,71 @@
+"""What this machine computes best with, and why; the only place that asks the hardware."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from tsconv.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Where and in what precision a network is computed.
+
+    Attributes:
+        device: the processor or GPU.
+        dtype: of convolutions; weights, statistics, pooling and losses stay float32.
+        reason: why this precision, for whoever asks.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """A context in which convolutions run in ``dtype``."""
+        lower = self.dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=self.dtype if lower else None, enabled=lower)
+
+
+def choose_arithmetic(device: str = "auto", precision: str = "auto") -> Arithmetic:
+    """The best this machine has, or what was asked for.
+
+    Raises:
+        ConfigError: a device that is not there, or a precision it does not compute natively.
+    """
+    where = _choose_device(device)
+    native, reason = _native_bfloat16(where)
+    if precision == "auto":
+        return Arithmetic(where, torch.bfloat16 if native else torch.float32, reason)
+    if precision == "bfloat16" and not native:
+        raise ConfigError(f"precision bfloat16: {reason}; use --precision float32")
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return Arithmetic(where, dtype, "as asked for")
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}") from error
+    count = torch.cuda.device_count()
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ConfigError(f"device {name!r}: found {count} CUDA devices here; use --device cpu")
+    return device
+
+
+def _native_bfloat16(device: torch.device) -> tuple[bool, str]:
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        name = torch.cuda.get_device_name(device)
+        return native, f"{name} computes bfloat16 {'natively' if native else 'only by emulation'}"
+    if torch.cpu._is_amx_tile_supported():
+        return True, "this processor has AMX"
+    if torch.cpu._is_avx512_bf16_supported():
+        return True, "this processor has AVX512-BF16"
+    return False, "this processor has no bfloat16 arithmetic"

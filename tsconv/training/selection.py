@@ -1,0 +1,60 @@
+"""Which epoch's weights a member keeps, and when there is no point in going on."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from tsconv.config import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What chose a member's weights.
+
+    Attributes:
+        by: "last", "train_loss" or "valid_loss".
+        epoch: the epoch after which the weights were taken, the first being 1.
+        value: the loss that was lowest there, None for "last".
+    """
+
+    by: str
+    epoch: int
+    value: float | None
+
+
+class Selector:
+    """Keeps a copy of the weights at the strictly lowest loss so far."""
+
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+        self.network = network
+        self.config = config
+        self.selected = Selected(config.select, 0, None)
+        self._weights: dict[str, object] | None = None
+        self._lowest_valid = math.inf
+        self._lowest_valid_epoch = 0
+
+    def offer(self, epoch: int, train_loss: float, valid_loss: float | None) -> None:
+        """Look at the weights as they are after ``epoch``."""
+        if valid_loss is not None and valid_loss < self._lowest_valid:
+            self._lowest_valid, self._lowest_valid_epoch = valid_loss, epoch
+        if self.config.select == "last":
+            self.selected = Selected("last", epoch, None)
+            return
+        loss = train_loss if self.config.select == "train_loss" else valid_loss
+        lowest = math.inf if self.selected.value is None else self.selected.value
+        if loss is not None and loss < lowest:
+            self.selected = Selected(self.config.select, epoch, loss)
+            self._weights = copy.deepcopy(self.network.state_dict())
+
+    def should_stop(self, epoch: int) -> bool:
+        """Whether ``patience`` epochs went by without a lower validation loss."""
+        patience = self.config.patience
+        return patience is not None and epoch - self._lowest_valid_epoch >= patience
+
+    def restore(self) -> Selected:
+        """Put the kept weights back into the network, and tell what they are."""
+        if self._weights is not None:
+            self.network.load_state_dict(self._weights)
+        return self.selected
