@@ -2,7 +2,9 @@
 
 import inspect
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,12 +97,14 @@ class Classifier:
 
     def predict(self, dataset: TimeSeriesDataset) -> NDArray[np.object_]:
         """The most probable label of each series, (N,) strings; of equals the first."""
-        return np.array(self.classes, dtype=object)[self.predict_proba(dataset).argmax(axis=1)]
+        first = self.predict_proba(dataset).argmax(axis=1)
+        labels: NDArray[np.object_] = np.array(self.classes, dtype=object)[first]
+        return labels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """All that the members of one ensemble share: made once, then each member is trained from it."""
+    """What the members of one ensemble share: made once, then each member is trained from it."""
 
     classes: tuple[str, ...]
     channels: tuple[str, ...]
@@ -168,7 +172,8 @@ def prepare(
         _refuse_needing_valid(config)
     preprocessing = fit_preprocessing(dataset, config.preprocessing)
     config = resolve_network(config, dataset.n_timepoints)
-    build_network(config, dataset.n_channels, dataset.n_classes)  # fails here, not after an hour
+    with seeded(config.seed, 0, torch.device("cpu")):  # fails here, not after an hour
+        build_network(config, dataset.n_channels, dataset.n_classes)
     arithmetic = choose_arithmetic(config.training.device, config.training.precision)
     logger.info("%s: %s, %s", arithmetic.device, arithmetic.dtype, arithmetic.reason)
     ready = None
@@ -205,6 +210,39 @@ def fit_member(preparation: Preparation, index: int, *, watch: Watch | None = No
             watch=watch,
         )
     return Member(index=index, network=network, selected=selected, history=tuple(history))
+
+
+def restore_member(
+    classifier: "Preparation | Classifier",
+    index: int,
+    weights: Mapping[str, Tensor],
+    *,
+    selected: Mapping[str, Any],
+    history: Iterable[Mapping[str, Any]] = (),
+) -> Member:
+    """A member of that ensemble from what was stored of it, on the CPU and in eval mode.
+
+    Args:
+        classifier: says what network the weights belong to; its own members do not matter.
+        index: which member.
+        weights: the network's state dict.
+        selected: the fields of a :class:`Selected`.
+        history: the fields of each :class:`EpochRecord`.
+
+    Raises:
+        RuntimeError: the weights are those of another network.
+        TypeError: fields that do not exist, or are missing.
+    """
+    n_channels, n_classes = classifier.preprocessing.n_channels, len(classifier.classes)
+    with seeded(0, index, torch.device("cpu")):  # drawn and dropped: leave the caller's state alone
+        network = build_network(classifier.config, n_channels, n_classes)
+    network.load_state_dict(weights)
+    return Member(
+        index=index,
+        network=network.eval(),
+        selected=Selected(**selected),
+        history=tuple(EpochRecord(**record) for record in history),
+    )
 
 
 def resolve_network(config: Config, n_timepoints: int) -> Config:

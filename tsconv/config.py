@@ -53,7 +53,8 @@ class PreprocessingConfig(Checked):
     """What is fitted on the training part and applied to everything after."""
 
     scale: Literal["none", "series", "channel"] = setting(
-        "channel", "z-normalise: not at all, each series alone, or by the channel's train statistics"
+        "channel",
+        "z-normalise: not at all, each series alone, or by the channel's train statistics",
     )
 
 
@@ -76,13 +77,20 @@ class TrainingConfig(Checked):
     plateau_patience: int = setting(50, "plateau: epochs without gain before that", least=1)
     plateau_threshold: float = setting(1e-4, "plateau: absolute gain that counts", least=0)
     min_lr: float = setting(0.0, "lr never falls below this", least=0)
-    label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0, most=1)
+    label_smoothing: float = setting(
+        0.0, "share of the target spread over all classes", least=0, most=1
+    )
     clip_norm: float | None = setting(None, "largest gradient norm of a step", least=0)
     class_weight: Literal["balanced"] | None = setting(None, "weigh classes by inverse frequency")
     select: Literal["last", "train_loss", "valid_loss"] = setting(
         "last", "which epoch's weights are kept"
     )
-    patience: int | None = setting(None, "stop after so many epochs without a lower valid loss", least=1)
+    settle_statistics: bool = setting(
+        False, "estimate batch-norm statistics anew, over the training part, when training ends"
+    )
+    patience: int | None = setting(
+        None, "stop after so many epochs without a lower valid loss", least=1
+    )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "arithmetic of convolutions; auto takes bfloat16 where the processor has it"
     )
@@ -177,8 +185,9 @@ def from_dict(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise ConfigError(f"{where}{key}: expected a table of settings, found {value!r}")
-            value = from_dict(hints[key], value, f"{where}{key}.")  # type: ignore[arg-type]
-        arguments[key] = value
+            arguments[key] = from_dict(hints[key], value, f"{where}{key}.")
+        else:
+            arguments[key] = value
     try:
         return kind(**arguments)
     except ConfigError as error:
@@ -210,7 +219,7 @@ def _in_range(name: str, value: float, limits: Mapping[str, Any]) -> float:
 
 def _describe(options: Iterable[Any]) -> str:
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    named = []
+    named: list[str] = []
     for option in options:
         if get_origin(option) is Literal:
             named.extend(repr(choice) for choice in get_args(option))
@@ -244,7 +253,9 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         inner = merged.get(key)
-        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        )
     return _one_budget(merged, top)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,18 +72,22 @@ class TimeSeriesDataset:
 
     @property
     def n_instances(self) -> int:
+        """N."""
         return len(self.X)
 
     @property
     def n_channels(self) -> int:
-        return self.X.shape[1]
+        """C."""
+        return int(self.X.shape[1])
 
     @property
     def n_timepoints(self) -> int:
-        return self.X.shape[2]
+        """L, the length of the longest series or more."""
+        return int(self.X.shape[2])
 
     @property
     def n_classes(self) -> int:
+        """K."""
         return len(self.classes)
 
     @property
@@ -106,7 +111,7 @@ class TimeSeriesDataset:
     def take(self, indices: NDArray[np.int64] | Sequence[int]) -> "TimeSeriesDataset":
         """The instances at ``indices``, in that order; classes stay as they are."""
         index = np.asarray(indices, dtype=np.int64)
-        per_instance = {
+        per_instance: dict[str, Any] = {
             part: None if (value := getattr(self, part)) is None else value[index]
             for part in ("X", "lengths", "y", "ids", "groups", "weights")
         }
@@ -123,7 +128,7 @@ class TimeSeriesDataset:
             return dataclasses.replace(self, classes=classes)
         position = {label: k for k, label in enumerate(classes)}
         for label in self.classes:
-            if label not in position and (self.labels == label).any():
+            if label not in position and self.classes.index(label) in self.y:
                 hint = did_you_mean(label, classes)
                 raise DataError(
                     f"{self.name}: found label {label!r}{hint}; expected one of the training "

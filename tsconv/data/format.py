@@ -14,8 +14,8 @@ from tsconv.registry import Registry
 class Schema:
     """Which column of a table means what; None and () are left to the reader to find out.
 
-    Given by whoever trains, resolved by :meth:`Format.resolve`, stored in the run, and given again by
-    whoever predicts, so that a table is read the same way both times. Formats whose files say it
+    Given by whoever trains, resolved by :meth:`Format.resolve`, stored in the run, and given again
+    by whoever predicts, so that a table is read the same way both times. Formats whose files say it
     themselves (.ts, .arff) ignore it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Schema:
 
 
 class Format(Protocol):
-    """One file format. Each lives in one file of ``tsconv.data.formats``, registered by its stem."""
+    """One file format, in one file of ``tsconv.data.formats``, registered by its stem."""
 
     suffixes: tuple[str, ...]
     """Lower case with the dot; the first is the one written."""

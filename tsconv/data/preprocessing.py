@@ -30,10 +30,11 @@ class Preprocessing:
 
     @property
     def n_channels(self) -> int:
+        """C of the training part."""
         return len(self.mean)
 
     def transform(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
-        """The set with missing values filled in (linear within the series) and scaled; zero padding.
+        """The set with missing values filled in (linear within the series), scaled, zero-padded.
 
         Raises:
             DataError: other channels than in training, or infinite values.
@@ -54,6 +55,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Preprocessing":
+        """The state that was written as JSON."""
         return cls(scale=state["scale"], mean=tuple(state["mean"]), std=tuple(state["std"]))
 
 
@@ -84,8 +86,8 @@ def _refuse_infinite(dataset: TimeSeriesDataset) -> None:
         n, channel, time = np.argwhere(infinite)[0]
         raise DataError(
             f"{dataset.name}: instance {n}, channel {channel}, time {time} is "
-            f"{dataset.X[n, channel, time]} ({infinite.sum()} such values); expected finite numbers "
-            "or missing ones"
+            f"{dataset.X[n, channel, time]} ({infinite.sum()} such values); expected finite "
+            "numbers or missing ones"
         )
 
 
@@ -112,4 +114,5 @@ def _scale_each(X: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
     mean = values.mean(-1, where=mask, keepdims=True)
     std = values.std(-1, where=mask, keepdims=True)
     std[std < 1e-12 * np.abs(mean) + 1e-30] = 1.0
-    return ((values - mean) / std).astype(np.float32)
+    scaled: NDArray[np.float32] = ((values - mean) / std).astype(np.float32)
+    return scaled

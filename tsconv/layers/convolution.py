@@ -1,8 +1,8 @@
 """Convolution over time that keeps the length, computed in the memory layout processors like.
 
-The tensor is (N, C, L) to whoever reads; in memory the channels of one time point lie together. There
-a convolution of kernel size one is a product of matrices, and a wider one is a 2-D convolution of
-height one, for which oneDNN and cuDNN have their fastest kernels.
+The tensor is (N, C, L) to whoever reads; in memory the channels of one time point lie together.
+There a convolution of kernel size one is a product of matrices, and a wider one is a 2-D
+convolution of height one, for which oneDNN and cuDNN have their fastest kernels.
 """
 
 from typing import Literal
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 Borders = tuple[int, int]
 """Zeros before the first and after the last time point."""
 
+
 class Convolution(nn.Module):
     """Convolution with stride one and zeros beyond both ends, or before the start.
 
@@ -22,8 +23,8 @@ class Convolution(nn.Module):
         out_channels: C of the output.
         kernel_size: time points a kernel sees.
         dilation: time points from one kernel tap to the next.
-        padding: "same" centres the kernel, an even one reaching one further right (as TensorFlow and
-            ``F.conv1d(padding="same")`` do); "causal" sees no later time point.
+        padding: "same" centres the kernel, an even one reaching one further right (as TensorFlow
+            and ``F.conv1d(padding="same")`` do); "causal" sees no later time point.
         bias: add a learned constant to each output channel.
 
     Shape:

@@ -17,7 +17,8 @@ def max_pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """The largest of each time point and its two neighbours inside the series, (N, C, L)."""
     if mask is not None:
         x = x.masked_fill(~mask, -torch.inf)
-    return zero_padding(_MaxOfThree.apply(x), mask)
+    y: Tensor = _MaxOfThree.apply(x)  # type: ignore[no-untyped-call]
+    return zero_padding(y, mask)
 
 
 class _MaxOfThree(torch.autograd.Function):

@@ -62,7 +62,12 @@ class Inception(Network):
         for start in range(0, depth, 3):
             size = min(3, depth - start)
             block = InceptionBlock(
-                in_channels, size, n_filters, self.kernel_sizes, bottleneck, residual and size == 3
+                in_channels,
+                size,
+                n_filters,
+                self.kernel_sizes,
+                bottleneck=bottleneck,
+                residual=residual and size == 3,
             )
             self.blocks.append(block)
             in_channels = width
@@ -94,6 +99,7 @@ class InceptionBlock(nn.Module):
         size: int,
         n_filters: int,
         kernel_sizes: tuple[int, ...],
+        *,
         bottleneck: int,
         residual: bool,
     ) -> None:
@@ -112,7 +118,8 @@ class InceptionBlock(nn.Module):
             x = module(x, mask)
         if self.shortcut is None or self.shortcut_norm is None:
             return x
-        return (self.shortcut_norm(self.shortcut(start), mask) + x).relu_()
+        shortcut: Tensor = self.shortcut_norm(self.shortcut(start), mask)
+        return (shortcut + x).relu_()
 
 
 class InceptionModule(nn.Module):
@@ -139,4 +146,5 @@ class InceptionModule(nn.Module):
         narrow = x if self.bottleneck is None else self.bottleneck(x)
         parts = [branch(narrow) for branch in self.branches]
         parts.append(self.pool_branch(max_pool(x, mask)))
-        return self.norm(torch.cat(parts, dim=1), mask).relu_()
+        normed: Tensor = self.norm(torch.cat(parts, dim=1), mask)
+        return normed.relu_()

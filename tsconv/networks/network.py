@@ -12,9 +12,9 @@ from tsconv.registry import Registry
 class Network(nn.Module, ABC):
     """Logits from series: ``head(features(x))``.
 
-    A subclass is built as ``cls(n_channels, n_classes, **options)``, sets ``head``, and is registered
-    under its file's name. With ``lengths``, the logits of a padded series equal those of the series
-    alone, and batch statistics leave padding out.
+    A subclass is built as ``cls(n_channels, n_classes, **options)``, sets ``head``, and is
+    registered under its file's name. With ``lengths``, the logits of a padded series equal those
+    of the series alone, and batch statistics leave padding out.
     """
 
     paper: ClassVar[str]
@@ -29,7 +29,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The backbone's output (N, F, L), aligned in time with x (N, C, L), zero after each end."""
+        """The backbone's output (N, F, L), aligned in time with x (N, C, L), zero in padding."""
 
     @classmethod
     def options_for(cls, n_timepoints: int, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 Bai, Kolter & Koltun, "An empirical evaluation of generic convolutional and recurrent networks for
 sequence modeling", 2018, https://arxiv.org/abs/1803.01271. Widths, kernel and dropout are those of
-their only classification task, sequential MNIST. Ours: the mean over time as the default head (last,
-theirs, is there; users of their code report it worse for classification), levels from the series'
-length, and weights that really start as stated.
+their only classification task, sequential MNIST. Ours: the mean over time as the default head
+(last, theirs, is there; users of their code report it worse for classification), levels from the
+series' length, and weights that really start as stated.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,14 @@ class TCN(Network):
         super().__init__()
         self.kernel_size = kernel_size
         self.blocks = nn.ModuleList(
-            TCNBlock(width if level else n_channels, width, kernel_size, 2**level, dropout, initial)
+            TCNBlock(
+                width if level else n_channels,
+                width,
+                kernel_size,
+                dilation=2**level,
+                dropout=dropout,
+                initial=initial,
+            )
             for level in range(levels)
         )
         self.head = Head(width, n_classes, pooling=pooling)
@@ -99,6 +106,7 @@ class TCNBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel_size: int,
+        *,
         dilation: int,
         dropout: float,
         initial: Initial,
@@ -110,7 +118,9 @@ class TCNBlock(nn.Module):
         self.second = WeightNormConvolution(
             out_channels, out_channels, kernel_size, dilation=dilation, padding="causal"
         )
-        self.match = Convolution(in_channels, out_channels, 1) if in_channels != out_channels else None
+        self.match = (
+            Convolution(in_channels, out_channels, 1) if in_channels != out_channels else None
+        )
         self.dropout = nn.Dropout(dropout)
         draw(self.first, initial)
         draw(self.second, initial)
@@ -142,4 +152,4 @@ def _draw_bias(convolution: Convolution, fan_in: int) -> None:
 
 
 def _receptive_field(levels: int, kernel_size: int) -> int:
-    return 1 + 2 * (kernel_size - 1) * (2**levels - 1)
+    return 1 + 2 * (kernel_size - 1) * ((1 << levels) - 1)

@@ -1,1 +1,1 @@
-"""Training of one network, given as a module; nothing here knows a network's name or a test part."""
+"""Training of one network, given as a module: no names, and no test part."""

@@ -14,8 +14,9 @@ from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
 from tsconv.training.batches import Batch, shuffled, steps_per_epoch
 from tsconv.training.precision import Arithmetic
-from tsconv.training.schedules import Schedule, make_schedule
+from tsconv.training.schedules import make_schedule
 from tsconv.training.selection import Selected, Selector
+from tsconv.training.statistics import settle_statistics
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,9 @@ def train(
             if step == n_steps:
                 break
             schedule.before_step(step)
-            loss = take_step(network, batch, optimizer, config, arithmetic, class_weights)
+            loss = take_step(
+                network, batch, optimizer, config, arithmetic, class_weights=class_weights
+            )
             total, seen, step = total + loss * len(batch), seen + len(batch), step + 1
             watch.on_step(member, step, n_steps)
         train_loss = (total / seen).item()
@@ -115,8 +118,11 @@ def train(
         if selector.should_stop(epoch):
             logger.info("member %d: stopped after epoch %d, no lower valid loss", member, epoch)
             break
+    selected = selector.restore()
+    if config.settle_statistics:
+        settle_statistics(network, data, arithmetic, generator)
     network.eval()
-    return selector.restore(), history
+    return selected, history
 
 
 def take_step(
@@ -125,6 +131,7 @@ def take_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     arithmetic: Arithmetic,
+    *,
     class_weights: Tensor | None = None,
 ) -> Tensor:
     """One optimiser step on one batch; its mean loss, detached, still on the device."""
@@ -132,7 +139,7 @@ def take_step(
         logits = network(batch.x, batch.lengths)
     loss = weighted_loss(logits, batch, class_weights, config.label_smoothing)
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     optimizer.step()
@@ -182,8 +189,11 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Op
     if config.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=config.lr, eps=config.epsilon, fused=True)
     groups = [
-        {"params": [p for p in parameters if p.squeeze().ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.squeeze().ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [p for p in parameters if p.ndim > 1],
+            "weight_decay": config.weight_decay,
+        },
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.lr, eps=config.epsilon, fused=True)
 
