@@ -1,0 +1,69 @@
+# Everything a developer does, each one word: `make` lists them. The environment is made on first use
+# and again whenever pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+VENV ?= .venv
+DIST ?= dist
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+AEON := 1.6.0
+TENSORFLOW := 2.21.0
+PARITY_VENV ?= .parity-venv
+PARITY_INSTALLED := $(PARITY_VENV)/.installed-aeon-$(AEON)-tensorflow-$(TENSORFLOW)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check format-check lint types test fix parity wheel clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## environment in .venv with tsconv, editable, and its pinned tools
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev -e .
+	@touch $@
+
+demo: $(INSTALLED)  ## train, predict and evaluate on a small set that comes with tsconv
+	$(BIN)/tsconv train GunPoint --out runs/demo
+	$(BIN)/tsconv predict runs/demo GunPoint
+	$(BIN)/tsconv evaluate runs/demo GunPoint
+
+check: format-check lint types test  ## all that must hold before a commit
+
+format-check: $(INSTALLED)  ## is every file formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(INSTALLED)  ## ruff's rules
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)  ## mypy, strict
+	$(BIN)/mypy --strict -p tsconv
+
+test: $(INSTALLED)  ## the whole test suite
+	$(BIN)/python -m pytest -n $(JOBS)
+
+fix: $(INSTALLED)  ## format, and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+parity: $(INSTALLED) $(PARITY_INSTALLED)  ## our Inception against the authors' graph in Keras, weight for weight
+	$(BIN)/python benchmarks/parity.py --keras-python $(PARITY_VENV)/bin/python
+
+$(PARITY_INSTALLED):
+	$(PYTHON) -m venv --clear $(PARITY_VENV)
+	$(PARITY_VENV)/bin/python -m pip install -q aeon==$(AEON) \
+		'tensorflow-cpu==$(TENSORFLOW); platform_machine == "x86_64"' \
+		'tensorflow==$(TENSORFLOW); platform_machine != "x86_64"'
+	@touch $@
+
+wheel: $(INSTALLED)  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir $(DIST)
+
+clean:  ## remove environments, builds and caches; runs are kept
+	rm -rf .venv .parity-venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find tsconv tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
