@@ -234,7 +234,7 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
     numbered = [name for name, each in zip(numbers, prefixes, strict=True) if each == usual]
     if len(numbered) < 3 or 2 * len(numbered) <= len(numbers) or running_prefix(numbered) is None:
         return numbers
-    if left := [name for name in numbers if name not in set(numbered)]:
+    if left := [name for name, each in zip(numbers, prefixes, strict=True) if each != usual]:
         logger.info("%s: not part of the series: %s", columns.path, _shorten(left))
     return numbered
 

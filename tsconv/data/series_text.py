@@ -19,10 +19,11 @@ from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
 COMMA, COLON, NEWLINE = b",:\n"
-MISSING = "?"
+BOM = b"\xef\xbb\xbf"
 BLOCK_BYTES = 1 << 18  # parsed at a time
 READ_BYTES = 1 << 20  # at a time from a file
-NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?nan|\?", re.IGNORECASE)
+BLOCK_BYTES = 1 << 18  # parsed at a time
+READ_BYTES = 1 << 20  # at a time from a file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,18 +66,19 @@ def parse_series(
     """
     blocks = [tidy(block) for block in join_blocks(text.series)]
     parsed = [each for block in blocks if (each := parse_numbers(block)) is not None]
-    if len(parsed) == len(blocks):
-        values = np.concatenate([numbers for numbers, _ in parsed])
-        kinds = np.concatenate([separators for _, separators in parsed])
-    else:
-        values, kinds = parse_numbers_one_by_one(text, b"".join(blocks))
+    if len(parsed) < len(blocks):
+        raise number_error(text, blocks)
+    values = np.concatenate([numbers for numbers, _ in parsed])
+    kinds = np.concatenate([separators for _, separators in parsed])
     last = np.flatnonzero(kinds != COMMA)  # of each channel
     channel_lengths = np.diff(last, prepend=-1)
     counts = np.diff(np.flatnonzero(kinds[last] == NEWLINE), prepend=-1)  # channels an instance
     expected = int(counts[0]) if n_channels is None else n_channels
     if (counts != expected).any():
         row = np.flatnonzero(counts != expected)[0]
-        raise text.error(row, f"expected {expected} channels, found {counts[row]}")
+        raise text.error(
+            row, f"expected {expected} channels (parts apart by ':'), found {counts[row]}"
+        )
     by_channel = channel_lengths.reshape(-1, expected)
     lengths = by_channel[:, 0].astype(np.int64)
     if (by_channel != lengths[:, None]).any():
@@ -85,17 +87,23 @@ def parse_series(
         raise text.error(
             row, f"expected channels of one length, found {found} values; fill the rest with '?'"
         )
-    X = np.full((len(lengths), expected, lengths.max()), np.nan, dtype=np.float32)
-    if (lengths == lengths[0]).all():
-        X[:] = values.reshape(X.shape)
-    else:
-        end = np.cumsum(lengths * expected).tolist()
-        for row, length in enumerate(lengths.tolist()):
-            X[row, :, :length] = values[end[row] - length * expected : end[row]].reshape(
-                expected, length
-            )
+    X = arrange(values, lengths, expected)
     reject_unknown(text, X)
     return X, lengths
+
+
+def arrange(
+    values: NDArray[np.float32], lengths: NDArray[np.int64], n_channels: int
+) -> NDArray[np.float32]:
+    """Values that follow each other in the file as X (N, C, L), NaN after each series' end."""
+    length = int(lengths.max())
+    if (lengths == length).all():
+        return values.reshape(len(lengths), n_channels, length)
+    X = np.full((len(lengths), n_channels, length), np.nan, dtype=np.float32)
+    ends = np.cumsum(lengths * n_channels).tolist()
+    for series, length, end in zip(X, lengths.tolist(), ends, strict=True):
+        series[:, :length] = values[end - length * n_channels : end].reshape(n_channels, length)
+    return X
 
 
 def join_blocks(series: list[bytes]) -> Iterator[bytes]:
@@ -144,31 +152,26 @@ def parse_numbers(block: bytes) -> tuple[NDArray[np.float32], NDArray[np.uint8]]
     return None if np.isinf(values).any() else (values, characters[ends])
 
 
-def parse_numbers_one_by_one(
-    text: SeriesText, body: bytes
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """The numbers of ``body``, however slowly, or the error that says where it has none."""
-    tokens = re.split(rb"[,:\n]", body)[:-1]
-    kinds = np.frombuffer(re.sub(rb"[^,:\n]+", b"", body), dtype=np.uint8)
-    values = np.full(len(tokens), np.nan, dtype=np.float32)
-    for k, token in enumerate(tokens):
-        if NUMBER.fullmatch(token):
-            if token != b"?":
-                with np.errstate(over="ignore"):
-                    values[k] = pa.scalar(token.lstrip(b"+").decode()).cast(pa.float32()).as_py()
-            if not np.isinf(values[k]):
-                continue
-        row = np.count_nonzero(kinds[:k] == NEWLINE)
-        start = k - int(np.argmax(kinds[:k][::-1] == NEWLINE)) if row else 0
-        channel = np.count_nonzero(kinds[start:k] == COLON) + 1
-        begin = k - int(np.argmax(kinds[start:k][::-1] == COLON)) if channel > 1 else start
-        found = "nothing" if not token else excerpt(token)
-        raise text.error(
-            row,
-            f"expected a number, found {found} as value {k - begin + 1} of channel {channel}; "
-            "write '?' for a missing value",
-        )
-    return values, kinds
+def number_error(text: SeriesText, blocks: list[bytes]) -> FormatError:
+    """The error that says where the first token stands that is no number."""
+    lines = b"".join(blocks).split(b"\n")
+    row = next(row for row, line in enumerate(lines) if not is_numeric(line))
+    channel, place, token = next(
+        (channel, place, token)
+        for channel, part in enumerate(lines[row].split(b":"), 1)
+        for place, token in enumerate(part.split(b","), 1)
+        if not is_numeric(token)
+    )
+    return text.error(
+        row,
+        f"expected a finite number ('?' where missing), found {excerpt(token)} as value {place} "
+        f"of channel {channel}",
+    )
+
+
+def is_numeric(token: bytes) -> bool:
+    """Whether a token, or each of a line of them, is a number."""
+    return parse_numbers(token + b"\n") is not None
 
 
 def reject_unknown(text: SeriesText, X: NDArray[np.float32]) -> None:
@@ -187,7 +190,7 @@ def trim_padding(
     padded = np.flatnonzero(np.isnan(X[:, :, -1]).all(axis=1))
     known = np.isfinite(X[padded]).any(axis=1).reshape(len(padded), X.shape[2])
     lengths[padded] -= known[:, ::-1].argmax(axis=1)
-    return X[:, :, : lengths.max()], lengths
+    return np.ascontiguousarray(X[:, :, : lengths.max()]), lengths
 
 
 def encode_label_texts(
@@ -265,12 +268,12 @@ def check_labels(path: Path, labels: Sequence[str], pattern: re.Pattern[str], fo
             raise FormatError(f"{path}: found label {label!r}; expected valid Unicode") from error
 
 
-def format_series(dataset: TimeSeriesDataset) -> Iterator[list[list[str]]]:
-    """For each instance its channels' values as text, ``?`` where missing.
+def format_series(dataset: TimeSeriesDataset, missing: str = "?") -> Iterator[list[list[str]]]:
+    """For each instance its channels' values as text, ``missing`` where they are NaN.
 
     Each is the shortest text that float32 parsing gives back exactly.
     """
     for series, length in zip(dataset.X, dataset.lengths, strict=True):
         flat = pa.array(series[:, :length].ravel()).cast(pa.string()).to_pylist()
-        words = [MISSING if word == "nan" else word for word in flat]
+        words = [missing if word == "nan" else word for word in flat]
         yield [words[k : k + length] for k in range(0, len(words), length)]

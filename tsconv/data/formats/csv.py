@@ -41,11 +41,11 @@ class CsvTable:
         self.path = path
         _expect_text(path)
         self.delimiter, first = _sniff(path)
-        rows = self._sample_rows(max(20, min(1000, SAMPLE_CELLS // len(first))))
         has_header = _is_header(first)
+        self.skipped_rows = int(has_header)
         names = [cell.strip() for cell in first] if has_header else [*map(str, range(len(first)))]
         _expect_unique(path, names)
-        self.skipped_rows = int(has_header)
+        rows = self._sample_rows(max(20, min(1000, SAMPLE_CELLS // len(first))))
         rows = rows[self.skipped_rows :]
         sample = {name: [row[k] for row in rows] for k, name in enumerate(names)}
         kinds = {name: _kind(sample[name]) for name in names}
@@ -141,9 +141,10 @@ class CsvTable:
                 f"{self.path}:{line + 1}: {error}; is a closing quote missing?"
             ) from error
         except UnicodeDecodeError as error:
+            found = error.object[error.start]
             raise FormatError(
-                f"{self.path}:{line + 1}: expected UTF-8 text from this line on, found the byte "
-                f"0x{error.object[error.start]:02x}; save the file as UTF-8"
+                f"{self.path}:{_undecodable_line(self.path)}: expected UTF-8 text, found the byte "
+                f"0x{found:02x}; save the file as UTF-8"
             ) from error
 
     def _expect_numbers(self, line: int, row: list[str], numbers: Collection[str]) -> None:
@@ -211,18 +212,21 @@ def _expect_text(path: Path) -> None:
         )
 
 
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for line_no, line in enumerate(file, start=1):
+            if line != line.decode("utf-8", errors="ignore").encode():
+                return line_no
+    return 1
+
+
 def _sniff(path: Path) -> tuple[str, list[str]]:
     """The delimiter that splits the first line into most cells, and those cells."""
     best: list[str] = []
     delimiter = DELIMITERS[0]
     for each in DELIMITERS:
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                cells = next(row for row in csv.reader(file, delimiter=each) if row)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise FormatError(
-                f"{path}:1: expected UTF-8 text; {error}; save it as UTF-8"
-            ) from error
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            cells = next(row for row in csv.reader(file, delimiter=each) if row)
         if len(cells) > len(best):
             best, delimiter = cells, each
     return delimiter, best

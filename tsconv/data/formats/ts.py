@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
+    BOM,
     READ_BYTES,
     SeriesText,
     check_labels,
@@ -27,7 +28,6 @@ from tsconv.data.series_text import (
 )
 from tsconv.errors import FormatError
 
-BOM = b"\xef\xbb\xbf"
 PAIR = rb"\([^()]*,\s*([^(),]*)\)"  # (time, value); times may hold : and , but values do not
 PAIRS = re.compile(rb"(?:" + PAIR + rb"\s*[,:]?\s*)+")
 LABEL = re.compile(r"(?!\?$)[^\s:](?:[^:\n]*[^\s:])?")

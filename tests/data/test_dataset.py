@@ -1,0 +1,114 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsconv.data.dataset import TimeSeriesDataset, encode_labels, from_series
+from tsconv.errors import DataError
+
+
+def make(**parts):
+    series = [np.array([[1.0, np.nan, 3.0]]), np.array([[4.0]])]
+    return from_series(series, ["up", "down"], **parts)
+
+
+def test_series_are_padded_at_the_end_and_lengths_say_where():
+    dataset = make()
+
+    assert dataset.X.shape == (2, 1, 3)
+    assert dataset.lengths.tolist() == [3, 1]
+    assert dataset.is_padded
+    assert dataset.mask().tolist() == [[True, True, True], [True, False, False]]
+
+
+def test_missing_values_are_those_inside_a_series():
+    assert make().missing().tolist() == [[[False, True, False]], [[False, False, False]]]
+
+
+def test_labels_are_the_strings_of_the_classes():
+    dataset = make()
+
+    assert dataset.classes == ("down", "up")
+    assert dataset.y.tolist() == [1, 0]
+    assert dataset.labels.tolist() == ["up", "down"]
+
+
+@given(st.lists(st.text(), min_size=1))
+@settings(deadline=None)
+def test_encoding_labels_loses_nothing(labels):
+    codes, classes = encode_labels(labels)
+
+    assert [classes[code] for code in codes] == labels
+    assert list(classes) == sorted(set(labels))
+
+
+def test_take_keeps_every_part_in_step():
+    ids = np.array(["a", "b"], dtype=object)
+    dataset = make(ids=ids, extras=pd.DataFrame({"site": ["n", "s"]}))
+
+    taken = dataset.take([1, 0, 1])
+
+    assert taken.labels.tolist() == ["down", "up", "down"]
+    assert taken.ids.tolist() == ["b", "a", "b"]
+    assert taken.extras["site"].tolist() == ["s", "n", "s"]
+    assert taken.classes == dataset.classes
+
+
+def test_classes_of_train_re_encode_the_labels():
+    dataset = make().with_classes(("down", "left", "up"))
+
+    assert dataset.y.tolist() == [2, 0]
+    assert dataset.labels.tolist() == ["up", "down"]
+
+
+def test_label_that_train_lacks_is_refused():
+    with pytest.raises(DataError, match="found label 'up'.* training classes: down, left"):
+        make().with_classes(("down", "left"))
+
+
+def test_fingerprint_ignores_what_stands_in_the_padding():
+    dataset = make()
+    other = make()
+    other.X[1, 0, 2] = 99
+
+    assert other.fingerprint() == dataset.fingerprint()
+
+
+def test_fingerprint_sees_values_lengths_and_labels():
+    dataset = make()
+    value = make()
+    value.X[0, 0, 0] = 2
+    swapped = from_series([np.array([[1.0, np.nan, 3.0]]), np.array([[4.0]])], ["down", "up"])
+
+    prints = {each.fingerprint() for each in (dataset, value, swapped)}
+
+    assert len(prints) == 3
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"X": np.zeros((2, 1, 3))}, "expected X as float32"),
+        ({"X": np.zeros((2, 3), np.float32)}, r"found float32 \(2, 3\)"),
+        ({"X": np.zeros((0, 1, 3), np.float32)}, "at least one instance"),
+        ({"y": np.zeros(3, np.int64)}, "found 2 series but 3 y"),
+        ({"lengths": np.array([0, 3])}, "found 0 to 3"),
+        ({"lengths": np.array([1, 4])}, "found 1 to 4"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(parts, message):
+    good = {"X": np.zeros((2, 1, 3), np.float32), "lengths": np.array([3, 3])}
+
+    with pytest.raises(DataError, match=message):
+        TimeSeriesDataset(**{**good, **parts})
+
+
+def test_series_need_one_number_of_channels():
+    with pytest.raises(DataError, match=r"one number of channels, found \[1, 2\]"):
+        from_series([np.ones((1, 2)), np.ones((2, 2))])
+
+
+def test_no_series_are_no_dataset():
+    with pytest.raises(DataError, match="at least one series"):
+        from_series([])

@@ -1,0 +1,185 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tsconv.data.columns import NO_LABEL, Columns, resolve_columns, running_prefix
+from tsconv.data.dataset import from_series
+from tsconv.data.format import Schema
+from tsconv.data.tables import read_table, to_lists, to_long, to_wide
+from tsconv.errors import FormatError
+
+
+class FrameTable:
+    """A table in memory, its columns numeric where their dtype is."""
+
+    def __init__(self, path, **columns):
+        self.frame = pd.DataFrame(columns)
+        kinds = {
+            name: "number" if pd.api.types.is_numeric_dtype(self.frame[name]) else "text"
+            for name in self.frame
+        }
+        sample = {name: self.frame[name].tolist() for name in self.frame}
+        self.columns = Columns(path=path, kinds=kinds, sample=sample)
+
+    def frames(self, numbers):
+        yield self.frame
+
+    def place(self, row):
+        return f"row {row}"
+
+
+def resolve(tmp_path, schema=None, **columns):
+    return resolve_columns(FrameTable(tmp_path / "x", **columns).columns, schema or Schema())
+
+
+def read(tmp_path, schema=None, **columns):
+    (dataset,) = read_table(FrameTable(tmp_path / "x", **columns), schema or Schema(), None)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [
+        (["t0", "t1", "t2"], "t"),
+        (["t1", "t2"], "t"),
+        (["0", "1"], ""),
+        (["0.0", "0.5", "1.0"], ""),
+        (["t7"], "t"),
+        (["t0", "t2", "t3"], None),
+        (["t1", "t0"], None),
+        (["t0", "u1"], None),
+        (["x", "y"], None),
+        ([], None),
+    ],
+)
+def test_running_prefix_needs_one_prefix_and_even_numbers(names, prefix):
+    assert running_prefix(names) == prefix
+
+
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        ({"Label": [1], "a": [1], "note": ["x"]}, "Label"),
+        ({"CLASS": [1], "a": [1], "note": ["x"]}, "CLASS"),
+        ({"kind": ["u"], "a": [1]}, "kind"),
+        ({"kind": ["u"], "y": [1]}, "kind"),
+        ({"y": [1], "a": [1]}, "y"),
+        ({"id": ["p"], "kind": ["u"], "a": [1]}, "kind"),
+    ],
+)
+def test_label_column_is_found(tmp_path, columns, label):
+    assert resolve(tmp_path, **columns).label == label
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"x": [1], "y": [1], "z": [1]},
+        {"class": ["u"], "target": ["v"], "a": [1]},
+        {"kind": ["u"], "note": ["v"], "a": [1]},
+    ],
+)
+def test_label_column_in_doubt_is_asked_for(tmp_path, columns):
+    with pytest.raises(FormatError, match="--label COLUMN"):
+        resolve(tmp_path, **columns)
+
+
+def test_table_may_be_said_to_have_no_labels(tmp_path):
+    dataset = read(tmp_path, Schema(label=NO_LABEL), t0=[1], t1=[2])
+
+    assert dataset.y is None
+    assert dataset.n_timepoints == 2
+
+
+def test_given_column_that_is_not_there_is_guessed(tmp_path):
+    with pytest.raises(FormatError, match="expected a column 'kinf', did you mean 'kind'"):
+        resolve(tmp_path, Schema(label="kinf"), kind=["u"], a=[1])
+
+
+def test_layout_is_long_if_ids_repeat_beside_a_time(tmp_path):
+    long = {"id": [1, 1], "time": [0, 1], "x": [1, 2], "label": ["u", "u"]}
+    dated = {"id": [1, 2], "date": ["2026-01-01", "2026-01-02"], "t0": [1, 2], "label": ["u", "u"]}
+
+    assert resolve(tmp_path, **long).layout == "long"
+    assert resolve(tmp_path, **dated).layout == "wide"
+
+
+def test_long_layout_without_id_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="expected the id column of a long table"):
+        resolve(tmp_path, Schema(layout="long"), time=[0, 1], x=[1, 2], label=["u", "u"])
+
+
+def test_unnamed_first_column_is_no_time_point(tmp_path):
+    columns = {"": [0, 1], "t0": [5, 6], "label": ["u", "v"]}
+
+    dataset = read(tmp_path, **columns)
+
+    assert dataset.X.tolist() == [[[5]], [[6]]]
+    assert dataset.ids.tolist() == ["0", "1"]
+
+
+TRAINED = Schema(layout="wide", label="kind", series=("t0", "t1", "t2"))
+NAMED = Schema(layout="wide", label="kind", series=("low", "mid", "high"))
+
+
+def test_series_are_taken_by_name_in_the_order_of_the_schema(tmp_path):
+    dataset = read(tmp_path, NAMED, high=[3], other=[9], mid=[2], low=[1])
+
+    assert dataset.X.tolist() == [[[1, 2, 3]]]
+    assert dataset.extras.to_dict("list") == {"other": [9]}
+    assert dataset.y is None
+
+
+def test_missing_series_are_listed_with_what_was_found(tmp_path):
+    with pytest.raises(FormatError, match="missing mid; found low, high, more"):
+        read(tmp_path, NAMED, low=[1], high=[3], more=[4], kind=["u"])
+
+
+@pytest.mark.parametrize("names", [["t0", "t1"], ["t0", "t1", "t2", "t3"], ["v1", "v2", "v3"]])
+def test_numbered_series_may_be_longer_shorter_or_of_another_prefix(tmp_path, names):
+    columns = {name: [k] for k, name in enumerate(names)}
+
+    dataset = read(tmp_path, TRAINED, **columns, kind=["u"])
+
+    assert dataset.X[0, 0].tolist() == [*range(len(names))]
+    assert dataset.labels.tolist() == ["u"]
+
+
+def test_hole_in_numbered_series_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="missing t1"):
+        read(tmp_path, TRAINED, t0=[1], t2=[3], t3=[4])
+
+
+def test_missing_label_is_an_error_only_while_training(tmp_path):
+    columns = {"t0": [1, 2], "t1": [1, 2], "t2": [1, 2], "kind": ["u", None]}
+
+    assert read(tmp_path, TRAINED, **columns).y is None
+    with pytest.raises(FormatError, match="row 1: column 'kind': expected a class label"):
+        read(tmp_path, **columns)
+
+
+def test_extra_numbers_of_a_long_table_to_predict_are_left_out(tmp_path):
+    schema = Schema(layout="long", label="kind", id="id", time="time", series=("x",))
+
+    dataset = read(tmp_path, schema, id=[1, 1], time=[0, 1], x=[1, 2], z=[3, 4], site=["n", "n"])
+
+    assert dataset.channels == ("x",)
+    assert dataset.extras.to_dict("list") == {"site": ["n"]}
+
+
+@pytest.mark.parametrize("to_table", [to_wide, to_long])
+def test_tables_give_one_channel_back(tmp_path, to_table):
+    dataset = from_series([np.array([[1.0, 2.0, 3.0]]), np.array([[4.0]])], ["u", "v"])
+
+    found = read(tmp_path, **to_table(dataset))
+
+    assert found.fingerprint() == dataset.fingerprint()
+
+
+def test_lists_hold_series_without_padding():
+    dataset = from_series([np.ones((2, 3)), np.ones((2, 1))], ["u", "v"])
+
+    table = to_lists(dataset)
+
+    assert [*table] == ["label", "channel_0", "channel_1"]
+    assert [len(cell) for cell in table["channel_1"]] == [3, 1]

@@ -1,0 +1,143 @@
+"""The UCR archive's tables: no header, a series a row, the label in the first column.
+
+The 2018 archive separates by tabs (.tsv), older ones by commas or runs of spaces (.txt). Short
+series are padded at the end with NaN; NaN before the end is a missing value.
+Dau et al., "The UCR time series archive", IEEE/CAA J. Autom. Sinica 2019.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.format import FORMATS, Schema
+from tsconv.data.series_text import (
+    BOM,
+    READ_BYTES,
+    SeriesText,
+    check_labels,
+    check_padding,
+    check_values,
+    encode_label_texts,
+    excerpt,
+    format_series,
+    is_numeric,
+    parse_series,
+    trim_padding,
+)
+from tsconv.errors import FormatError
+
+Separator = Literal[b"\t", b",", b" "]
+LABEL = re.compile(r"(?!\?$)[^\s\ufeff](?:[^\t\n]*[^\s])?")
+
+
+def find_separator(path: Path, line_no: int, line: bytes) -> Separator:
+    """What separates the values of a row.
+
+    Raises:
+        FormatError: nothing does, or the row is the header of a table.
+    """
+    separator: Separator = b"\t" if b"\t" in line else b"," if b"," in line else b" "
+    cells = [cell.strip() for cell in line.split(separator)][1:]
+    if not cells:
+        raise FormatError(
+            f"{path}:{line_no}: expected a label and values apart by tabs, commas or spaces, "
+            f"found {excerpt(line)}"
+        )
+    if not any(is_numeric(cell) or not cell for cell in cells):
+        raise FormatError(
+            f"{path}:{line_no}: expected a label and numbers, found {excerpt(line)}; if the table "
+            "has a header or is no UCR table, give it a name that ends in .csv"
+        )
+    return separator
+
+
+def split_row(line: bytes, separator: Separator) -> tuple[bytes, bytes]:
+    """A row's label, and its values apart by commas."""
+    if separator == b" ":
+        label, *values = line.split(None, 1)
+        return label, b",".join(values[0].split()) if values else b""
+    label, _, rest = line.partition(separator)
+    return label.strip(), rest if separator == b"," else rest.replace(b"\t", b",")
+
+
+class TsvFormat:
+    """Reads and writes UCR tables."""
+
+    suffixes: tuple[str, ...] = (".tsv", ".txt")
+    summary: str = "UCR archive: one channel, label first, NaN pads short series"
+
+    def resolve(self, path: Path, schema: Schema) -> Schema:
+        """``schema`` as it is: the columns of a UCR table have no names."""
+        return schema
+
+    def read_chunks(
+        self, path: Path, schema: Schema, chunk_size: int | None
+    ) -> Iterator[TimeSeriesDataset]:
+        """Datasets of at most ``chunk_size`` instances; labels as written, such as '1.0e+00'."""
+        with path.open("rb", buffering=READ_BYTES) as file:
+            rows = (
+                (line_no, line)
+                for line_no, raw in enumerate(file, 1)
+                if (line := raw.removeprefix(BOM).rstrip())
+            )
+            separator: Separator | None = None
+            n_columns, first_line_no = 0, 1
+            while chunk := list(islice(rows, chunk_size)):
+                if separator is None:
+                    first_line_no = chunk[0][0]
+                    separator = find_separator(path, *chunk[0])
+                cells = [split_row(line, separator) for _, line in chunk]
+                text = SeriesText(
+                    path=path,
+                    line_nos=[line_no for line_no, _ in chunk],
+                    series=[values for _, values in cells],
+                    labels=[label for label, _ in cells],
+                )
+                X, widths = parse_series(text, 1)
+                n_columns = n_columns or int(widths[0])
+                for row in np.flatnonzero(widths != n_columns)[:1]:
+                    raise text.error(
+                        row,
+                        f"expected {n_columns} values as in line {first_line_no}, "
+                        f"found {widths[row]}; pad short series with NaN",
+                    )
+                X, lengths = trim_padding(X)
+                y, classes = encode_label_texts(text, None)
+                yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
+            if separator is None:
+                raise FormatError(f"{path}:1: expected a label and values, found an empty file")
+
+    def write(self, path: Path, dataset: TimeSeriesDataset) -> None:
+        """Write ``dataset``; '?' stands for an unknown label, the suffix .txt for commas.
+
+        Raises:
+            FormatError: more than one channel, a missing last value, infinite values, or a label
+                that holds a separator.
+        """
+        if dataset.n_channels > 1:
+            raise FormatError(
+                f"{path}: found {dataset.n_channels} channels; {path.suffix} holds one, "
+                "write .ts or .npz instead"
+            )
+        check_values(path, dataset)
+        check_padding(path, dataset)
+        separator = "," if path.suffix.lower() == ".txt" else "\t"
+        labels = ["?"] * len(dataset.X) if dataset.labels is None else dataset.labels
+        if dataset.labels is not None:
+            found = "tabs, commas, line ends, outer spaces or a lone '?'"
+            check_labels(path, dataset.classes, LABEL, found)
+            if separator == ",":
+                check_labels(path, dataset.classes, re.compile(r"[^,]*"), found)
+        width = int(dataset.lengths.max())
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for label, (words,) in zip(labels, format_series(dataset, "NaN"), strict=True):
+                padding = ["NaN"] * (width - len(words))
+                file.write(separator.join([label, *words, *padding]) + "\n")
+
+
+FORMATS.register("tsv")(TsvFormat())
