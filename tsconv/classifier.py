@@ -171,9 +171,8 @@ def prepare(
     if valid is None:
         _refuse_needing_valid(config)
     preprocessing = fit_preprocessing(dataset, config.preprocessing)
+    _try_network(config, dataset.n_channels, dataset.n_classes)
     config = resolve_network(config, dataset.n_timepoints)
-    with seeded(config.seed, 0, torch.device("cpu")):  # fails here, not after an hour
-        build_network(config, dataset.n_channels, dataset.n_classes)
     arithmetic = choose_arithmetic(config.training.device, config.training.precision)
     logger.info("%s: %s, %s", arithmetic.device, arithmetic.dtype, arithmetic.reason)
     ready = None
@@ -267,8 +266,19 @@ def build_network(config: Config, n_channels: int, n_classes: int) -> Network:
             )
     try:
         return cls(n_channels, n_classes, **options)
-    except (TypeError, ValueError, RuntimeError, KeyError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ConfigError(f"network {config.network.name} with {options}: {error}") from error
+
+
+def _try_network(config: Config, n_channels: int, n_classes: int) -> None:
+    """Refuse options that cannot work now, not after an hour."""
+    with seeded(config.seed, 0, torch.device("cpu")), torch.inference_mode():
+        network = build_network(config, n_channels, n_classes).eval()
+        try:
+            network(torch.zeros(1, n_channels, 2))
+        except (TypeError, ValueError, RuntimeError) as error:
+            options = config.network.options
+            raise ConfigError(f"network {config.network.name} with {options}: {error}") from error
 
 
 def _check_trainable(dataset: TimeSeriesDataset) -> None:

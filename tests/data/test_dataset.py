@@ -34,7 +34,7 @@ def test_labels_are_the_strings_of_the_classes():
     assert dataset.labels.tolist() == ["up", "down"]
 
 
-@given(st.lists(st.text(), min_size=1))
+@given(st.lists(st.text(st.characters(exclude_categories=["C"])), min_size=1))
 @settings(deadline=None)
 def test_encoding_labels_loses_nothing(labels):
     codes, classes = encode_labels(labels)
@@ -63,7 +63,7 @@ def test_classes_of_train_re_encode_the_labels():
 
 
 def test_label_that_train_lacks_is_refused():
-    with pytest.raises(DataError, match="found label 'up'.* training classes: down, left"):
+    with pytest.raises(DataError, match=r"found label 'up'.* training classes: down, left"):
         make().with_classes(("down", "left"))
 
 

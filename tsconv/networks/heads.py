@@ -26,6 +26,8 @@ class Head(nn.Module):
 
     def __init__(self, n_features: int, n_classes: int, *, pooling: Pooling = "mean") -> None:
         super().__init__()
+        if pooling not in POOLINGS:
+            raise ValueError(f"expected pooling {' or '.join(POOLINGS)}, found {pooling!r}")
         self.pool = POOLINGS[pooling]
         self.linear = nn.Linear(n_features, n_classes)
         nn.init.xavier_uniform_(self.linear.weight)

@@ -8,7 +8,7 @@ series' length, and weights that really start as stated.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,8 @@ class TCN(Network):
         initial: Initial = "uniform",
     ) -> None:
         super().__init__()
+        if initial not in get_args(Initial):
+            raise ValueError(f"expected initial uniform or normal, found {initial!r}")
         self.kernel_size = kernel_size
         self.blocks = nn.ModuleList(
             TCNBlock(

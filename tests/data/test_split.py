@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from toy import make_toy_dataset
+
+from tsconv.data.split import split
+from tsconv.errors import DataError
+
+
+def make_dataset(y, groups=None):
+    """Instances that are told apart by their id."""
+    y = np.asarray(y, dtype=np.int64)
+    dataset = make_toy_dataset(len(y), n_timepoints=2, n_classes=max(2, int(y.max()) + 1))
+    ids = np.array([str(k) for k in range(len(y))], dtype=object)
+    groups = None if groups is None else np.array(groups, dtype=object)
+    return replace(dataset, y=y, ids=ids, groups=groups)
+
+
+@given(
+    counts=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    fraction=st.floats(0.05, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_both_parts_together_are_the_set_and_each_class_keeps_its_share(counts, fraction, seed):
+    held = [min(round(fraction * count), count - 1) for count in counts]
+    assume(sum(held) > 0)
+    dataset = make_dataset(np.repeat(np.arange(len(counts)), counts))
+
+    train, valid = split(dataset, fraction, seed)
+
+    assert sorted([*train.ids, *valid.ids]) == sorted(dataset.ids)
+    assert np.bincount(valid.y, minlength=len(counts)).tolist() == held
+    assert np.bincount(train.y, minlength=len(counts)).min() >= 1
+    assert train.classes == valid.classes == dataset.classes
+
+
+def test_both_parts_keep_the_order_of_the_set():
+    train, valid = split(make_dataset([0, 1] * 10), 0.3, 0)
+
+    for part in (train, valid):
+        assert sorted(part.ids, key=int) == part.ids.tolist()
+
+
+def test_one_seed_gives_one_split_and_another_seed_another():
+    dataset = make_dataset([0, 1] * 20)
+
+    _, valid = split(dataset, 0.5, 3)
+
+    assert split(dataset, 0.5, 3)[1].ids.tolist() == valid.ids.tolist()
+    assert split(dataset, 0.5, 4)[1].ids.tolist() != valid.ids.tolist()
+
+
+@given(
+    groups=st.lists(st.integers(0, 7), min_size=6, max_size=30),
+    fraction=st.floats(0.1, 0.9),
+    seed=st.integers(0, 20),
+)
+def test_instances_of_one_group_never_part(groups, fraction, seed):
+    dataset = make_dataset([group % 2 for group in groups], [f"g{group}" for group in groups])
+    try:
+        train, valid = split(dataset, fraction, seed)
+    except DataError:
+        assume(False)
+
+    assert not set(train.groups) & set(valid.groups)
+    assert sorted([*train.ids, *valid.ids]) == sorted(dataset.ids)
+
+
+def test_groups_are_stratified_by_their_most_frequent_class():
+    y = np.repeat([0, 1], 20)
+    dataset = make_dataset(y, np.repeat(range(20), 2))
+
+    _, valid = split(dataset, 0.4, 0)
+
+    assert np.bincount(valid.y).tolist() == [8, 8]
+
+
+def test_a_set_too_small_to_hold_anything_out_is_refused():
+    with pytest.raises(DataError, match=r"2 instances are too few to hold out 0\.5"):
+        split(make_dataset([0, 1]), 0.5, 0)
+
+
+def test_a_set_without_labels_is_refused():
+    with pytest.raises(DataError, match="expected labels to split by"):
+        split(replace(make_dataset([0, 1]), y=None), 0.5, 0)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from toy import make_toy_dataset
+
+from tsconv.training.batches import Batch, as_batch, shuffled, steps_per_epoch
+
+
+def make_batch(n_instances):
+    return Batch(
+        x=torch.arange(n_instances, dtype=torch.float32)[:, None, None],
+        y=torch.arange(n_instances),
+        lengths=torch.ones(n_instances, dtype=torch.int64),
+    )
+
+
+@given(n_instances=st.integers(1, 40), batch_size=st.integers(1, 50), seed=st.integers(0, 9))
+def test_an_epoch_visits_each_instance_once(n_instances, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+
+    batches = list(shuffled(make_batch(n_instances), batch_size, generator))
+
+    assert len(batches) == steps_per_epoch(n_instances, batch_size)
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    visited = torch.cat([batch.y for batch in batches])
+    assert sorted(visited.tolist()) == list(range(n_instances))
+
+
+def test_a_batch_keeps_what_belongs_to_an_instance_together():
+    (batch,) = shuffled(make_batch(9), 9, torch.Generator().manual_seed(0))
+
+    assert torch.equal(batch.x[:, 0, 0].long(), batch.y)
+    assert batch.y.tolist() != list(range(9))
+
+
+def test_two_epochs_differ_and_two_generators_of_one_seed_agree():
+    first, second = (torch.Generator().manual_seed(1) for _ in range(2))
+    data = make_batch(30)
+
+    (epoch,), (again,) = shuffled(data, 30, first), shuffled(data, 30, second)
+    (next_epoch,) = shuffled(data, 30, first)
+
+    assert torch.equal(epoch.y, again.y)
+    assert not torch.equal(epoch.y, next_epoch.y)
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+def test_lengths_are_there_only_where_a_series_is_padded(unequal):
+    dataset = make_toy_dataset(unequal=unequal)
+
+    batch = as_batch(dataset)
+
+    assert (batch.lengths is not None) == unequal
+    assert np.array_equal(batch.x.numpy(), dataset.X, equal_nan=True)

@@ -1,0 +1,70 @@
+import dataclasses
+
+import pytest
+import torch
+from toy import SMALL, fit_toy, make_toy_dataset
+
+from tsconv.errors import ConfigError
+from tsconv.networks import NETWORKS
+from tsconv.training import precision
+from tsconv.training.batches import as_batch
+from tsconv.training.inference import infer_proba
+from tsconv.training.precision import Arithmetic, choose_arithmetic
+
+CPU = torch.device("cpu")
+FLOAT32 = Arithmetic(CPU, torch.float32, "")
+BFLOAT16 = Arithmetic(CPU, torch.bfloat16, "")
+
+
+@pytest.mark.parametrize("name", NETWORKS.names())
+@pytest.mark.parametrize("unequal", [False, True])
+def test_probabilities_in_bfloat16_are_those_in_float32_within_two_percent(name, unequal):
+    network = fit_toy(name, training__steps=30).members[0].network
+    dataset = make_toy_dataset(unequal=unequal)
+    dataset = dataclasses.replace(dataset, X=dataset.X.copy())
+    dataset.X[~dataset.missing() & ~dataset.mask()[:, None]] = 0
+
+    half = infer_proba(network, as_batch(dataset), BFLOAT16)
+
+    assert half == pytest.approx(infer_proba(network, as_batch(dataset), FLOAT32), abs=0.02)
+
+
+@pytest.mark.parametrize("name", NETWORKS.names())
+def test_weights_gradients_and_logits_stay_in_full_precision(name):
+    network = NETWORKS.get(name)(1, 2, **SMALL.get(name, {}))
+    x = torch.zeros(3, 1, 12)
+
+    with BFLOAT16.autocast():
+        logits = network(x)
+    logits.sum().backward()
+
+    assert logits.dtype == torch.float32
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert {p.grad.dtype for p in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "mps", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_a_config_error(device):
+    with pytest.raises(ConfigError, match="device"):
+        choose_arithmetic(device)
+
+
+def test_bfloat16_without_the_processor_for_it_is_a_config_error(monkeypatch):
+    monkeypatch.setattr(precision, "_native_bfloat16", lambda device: (False, "it has none"))
+
+    with pytest.raises(ConfigError, match="bfloat16: it has none; use --precision float32"):
+        choose_arithmetic("cpu", "bfloat16")
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_takes_bfloat16_where_the_processor_has_it_and_says_why(monkeypatch, native, dtype):
+    monkeypatch.setattr(precision, "_native_bfloat16", lambda device: (native, "for a reason"))
+
+    chosen = choose_arithmetic("cpu", "auto")
+
+    assert (chosen.dtype, chosen.reason) == (dtype, "for a reason")
+
+
+def test_float32_is_always_there():
+    assert choose_arithmetic("cpu", "float32").dtype == torch.float32
+    assert not torch.is_autocast_enabled("cpu")
