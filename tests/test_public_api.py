@@ -5,7 +5,17 @@ import pytest
 
 import tsconv
 
-NAMES = ["ConvClassifier", "InceptionTimeClassifier", "TCNClassifier", "load", "read"]
+NAMES = [
+    "Classifier",
+    "ConvClassifier",
+    "InceptionTimeClassifier",
+    "TCNClassifier",
+    "TimeSeriesDataset",
+    "fit",
+    "load",
+    "load_config",
+    "read",
+]
 
 
 def test_the_package_names_its_public_api_and_no_more():

@@ -66,22 +66,29 @@ class Classifier:
     config: Config
     schema: Schema
 
+    def arithmetic(self) -> Arithmetic:
+        """What the ensemble was trained with, or the best of this machine if it has not that."""
+        training = self.config.training
+        try:
+            return choose_arithmetic(training.device, training.precision)
+        except ConfigError as error:
+            here = choose_arithmetic()
+            logger.info("%s: using %s, %s instead", error, here.device, here.dtype)
+            return here
+
     def member_proba(
-        self, dataset: TimeSeriesDataset, *, device: str | None = None, precision: str | None = None
+        self, dataset: TimeSeriesDataset, arithmetic: Arithmetic | None = None
     ) -> NDArray[np.float64]:
         """Probabilities by each member, (M, N, K); labels are not needed and not looked at.
 
         Args:
             dataset: raw series, as training took them.
-            device: where to compute, the config's unless given.
-            precision: in what precision, the config's unless given.
+            arithmetic: where and in what precision to compute, :meth:`arithmetic` unless given.
 
         Raises:
             DataError: other channels than in training, or infinite values.
         """
-        arithmetic = choose_arithmetic(
-            device or self.config.training.device, precision or self.config.training.precision
-        )
+        arithmetic = arithmetic or self.arithmetic()
         batch = as_batch(self.preprocessing.transform(dataset))
         return np.stack(
             [
@@ -170,6 +177,12 @@ def prepare(
         dataset, valid = split(dataset, config.valid_fraction, config.seed)
     if valid is None:
         _refuse_needing_valid(config)
+    elif config.training.select != "valid_loss":
+        logger.info(
+            "the validation part is only watched: weights are selected by %s; for the lowest "
+            "validation loss --set training.select=valid_loss",
+            config.training.select,
+        )
     preprocessing = fit_preprocessing(dataset, config.preprocessing)
     _try_network(config, dataset.n_channels, dataset.n_classes)
     config = resolve_network(config, dataset.n_timepoints)

@@ -13,7 +13,7 @@ Each message says where, what was found, what was expected and what to do.
 
 
 class TSConvError(Exception):
-    """The root of every deliberate error; the command line shows it as one line and exits with 2."""
+    """The root of every deliberate error: one line on the command line, and exit code 2."""
 
 
 class FormatError(TSConvError, ValueError):
@@ -33,7 +33,7 @@ class UnknownNameError(TSConvError, LookupError):
 
 
 class RunError(TSConvError, RuntimeError):
-    """A run directory that is missing, unfinished, already finished or written by a newer version."""
+    """A run directory that is missing, unfinished, finished already or of a newer version."""
 
 
 class TrainingError(TSConvError, RuntimeError):

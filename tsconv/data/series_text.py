@@ -1,14 +1,15 @@
-"""Series written as text: how the text formats turn many lines into numbers at once, and back.
+"""Series written as text: what the text formats share in reading lines and labels, and in writing.
 
-Whatever a file separates its values with, its reader brings each instance into one form: commas
-between values, colons between channels, a line an instance. All lines are then parsed together,
-and only when something does not fit is the line looked for.
+A file is read in blocks of whole lines, small enough for the processor's cache. A reader only says
+where in a block each series stands; series_values.py parses the numbers.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -18,33 +19,98 @@ from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
-COMMA, COLON, NEWLINE = b",:\n"
+COMMA, COLON, TAB = b",:\t"
 BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t\r\v\f"
 BLOCK_BYTES = 1 << 18  # parsed at a time
-READ_BYTES = 1 << 20  # at a time from a file
-BLOCK_BYTES = 1 << 18  # parsed at a time
-READ_BYTES = 1 << 20  # at a time from a file
+PADDING_STEPS = (1024, 128, 16, 4, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesText:
-    """The instances of one chunk as text, and where each stands in its file.
+class Instances:
+    """What is known of some instances of a file beside their values.
 
     Attributes:
         path: the file, for messages.
         line_nos: the line of each instance, from 1.
-        series: one text an instance, values apart by ``,`` and channels by ``:``.
         labels: one an instance, as written, or None where the file has none.
+        padding: how many missing values at the end of each series were not read, or None.
     """
 
     path: Path
     line_nos: list[int]
-    series: list[bytes]
-    labels: list[bytes] | None
+    labels: list[bytes] | None = None
+    padding: list[int] | None = None
 
     def error(self, row: int | np.integer, message: str) -> FormatError:
         """An error that says where instance ``row`` stands."""
         return FormatError(f"{self.path}:{self.line_nos[int(row)]}: {message}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesText(Instances):
+    """Instances of one channel or more as text.
+
+    Attributes:
+        block: lines in which the series stand, values apart by ``separator``, channels by ``:``.
+        starts: where each series starts in the block.
+        stops: where it ends: the byte there is no part of it.
+        separator: COMMA or TAB.
+    """
+
+    block: bytes
+    starts: list[int]
+    stops: list[int]
+    separator: int = COMMA
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The text of each series alone."""
+        spans = zip(self.starts, self.stops, strict=True)
+        return [self.block[start:stop] for start, stop in spans]
+
+    def with_lines(self, lines: Sequence[bytes], labels: list[bytes] | None) -> "SeriesText":
+        """The same instances with other text, values apart by commas."""
+        lengths = np.array([len(line) for line in lines])
+        stops = np.cumsum(lengths + 1) - 1
+        return replace(
+            self,
+            block=b"\n".join(lines) + b"\n",
+            starts=(stops - lengths).tolist(),
+            stops=stops.tolist(),
+            labels=labels,
+            separator=COMMA,
+        )
+
+    def without_padding(self, missing: bytes) -> "SeriesText":
+        """The same without the ``missing``, such as ``,?``, that each series ends in."""
+        steps = [missing * size for size in PADDING_STEPS]
+        stops = []
+        for start, stop in zip(self.starts, self.stops, strict=True):
+            for step in steps:
+                while self.block.endswith(step, start, stop):
+                    stop -= len(step)
+            stops.append(stop)
+        lengths = zip(self.stops, stops, strict=True)
+        padding = [(before - after) // len(missing) for before, after in lengths]
+        return replace(self, stops=stops, padding=padding)
+
+    def is_tidy(self) -> bool:
+        """Whether the numbers can be parsed where they stand, and little else is in between."""
+        blanks = b" ?" if self.separator == TAB else b" \t?"
+        if any(blank in self.block for blank in (blanks[k : k + 1] for k in range(len(blanks)))):
+            return False
+        return sum(self.stops) - sum(self.starts) > 0.9 * len(self.block)
+
+    def tidied(self) -> "SeriesText":
+        """The same with no spaces around values, NaN for ? and nothing between the series."""
+        text = b"\n".join(self.lines) + b"\n"
+        if self.separator == TAB:
+            text = text.replace(b"\t", b",")
+        text = text.replace(b"?", b"NaN")
+        if b" " in text or b"\t" in text:
+            text = re.sub(rb"[ \t]*([,:\n])[ \t]*", rb"\1", text.lstrip(b" \t"))
+        return self.with_lines(text.split(b"\n")[:-1], self.labels)
 
 
 def excerpt(text: bytes) -> str:
@@ -53,148 +119,43 @@ def excerpt(text: bytes) -> str:
     return repr(shown + "..." if len(text) > 40 else shown)
 
 
-def parse_series(
-    text: SeriesText, n_channels: int | None
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """X (N, C, L), NaN where missing or after a series' end, and lengths (N,).
+def read_texts(
+    path: Path, file: BinaryIO, line_no: int = 1, *, comments: bytes = b"", indent: bytes = BLANKS
+) -> Iterator[SeriesText]:
+    """The rest of a file, some BLOCK_BYTES at a time; as series, all lines that hold anything.
 
-    Without ``n_channels`` the first instance says how many there are.
-
-    Raises:
-        FormatError: a value that is no number, an instance with another number of channels,
-            channels of one instance that differ in length, or an instance with no value at all.
+    Args:
+        path: the file's name.
+        file: the file, read up to the start of line ``line_no``.
+        line_no: of the next line.
+        comments: the bytes that start a comment.
+        indent: the bytes passed over at the start of a line; all blanks are at its end.
     """
-    blocks = [tidy(block) for block in join_blocks(text.series)]
-    parsed = [each for block in blocks if (each := parse_numbers(block)) is not None]
-    if len(parsed) < len(blocks):
-        raise number_error(text, blocks)
-    values = np.concatenate([numbers for numbers, _ in parsed])
-    kinds = np.concatenate([separators for _, separators in parsed])
-    last = np.flatnonzero(kinds != COMMA)  # of each channel
-    channel_lengths = np.diff(last, prepend=-1)
-    counts = np.diff(np.flatnonzero(kinds[last] == NEWLINE), prepend=-1)  # channels an instance
-    expected = int(counts[0]) if n_channels is None else n_channels
-    if (counts != expected).any():
-        row = np.flatnonzero(counts != expected)[0]
-        raise text.error(
-            row, f"expected {expected} channels (parts apart by ':'), found {counts[row]}"
-        )
-    by_channel = channel_lengths.reshape(-1, expected)
-    lengths = by_channel[:, 0].astype(np.int64)
-    if (by_channel != lengths[:, None]).any():
-        row = np.flatnonzero((by_channel != lengths[:, None]).any(axis=1))[0]
-        found = sorted(set(by_channel[row].tolist()))
-        raise text.error(
-            row, f"expected channels of one length, found {found} values; fill the rest with '?'"
-        )
-    X = arrange(values, lengths, expected)
-    reject_unknown(text, X)
-    return X, lengths
-
-
-def arrange(
-    values: NDArray[np.float32], lengths: NDArray[np.int64], n_channels: int
-) -> NDArray[np.float32]:
-    """Values that follow each other in the file as X (N, C, L), NaN after each series' end."""
-    length = int(lengths.max())
-    if (lengths == length).all():
-        return values.reshape(len(lengths), n_channels, length)
-    X = np.full((len(lengths), n_channels, length), np.nan, dtype=np.float32)
-    ends = np.cumsum(lengths * n_channels).tolist()
-    for series, length, end in zip(X, lengths.tolist(), ends, strict=True):
-        series[:, :length] = values[end - length * n_channels : end].reshape(n_channels, length)
-    return X
-
-
-def join_blocks(series: list[bytes]) -> Iterator[bytes]:
-    """The series as lines, some BLOCK_BYTES at a time: what stays in the cache is parsed sooner."""
-    first = size = 0
-    for k, each in enumerate(series):
-        size += len(each) + 1
-        if size >= BLOCK_BYTES or k == len(series) - 1:
-            yield b"\n".join(series[first : k + 1]) + b"\n"
-            first, size = k + 1, 0
-
-
-def tidy(block: bytes) -> bytes:
-    """The same lines without spaces around values."""
-    if b" " not in block and b"\t" not in block:
-        return block
-    return re.sub(rb"[ \t]*([,:\n])[ \t]*", rb"\1", block.lstrip(b" \t"))
-
-
-def parse_numbers(block: bytes) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
-    """Every number, rounded once to float32, and the separator that ends it; None if one is none.
-
-    Arrow parses an array of strings some ten times as fast as Python's float. The strings are
-    ``block`` itself, nothing copied: numbers and separators in turn, the separators marked null.
-    """
-    if b"?" in block:
-        block = block.replace(b"?", b"NaN")
-    characters = np.frombuffer(block, dtype=np.uint8)
-    is_separator = characters == COMMA
-    is_separator |= characters == COLON
-    is_separator |= characters == NEWLINE
-    ends = np.flatnonzero(is_separator)
-    n_strings = 2 * len(ends)
-    offsets = np.zeros(n_strings + 1, dtype=np.int64)
-    offsets[1::2] = ends
-    offsets[2::2] = ends + 1
-    alternating = pa.py_buffer(b"\x55" * (n_strings // 8 + 1))  # bits 1, 0, 1, 0, ...
-    strings = pa.LargeStringArray.from_buffers(
-        n_strings, pa.py_buffer(offsets), pa.py_buffer(block), alternating
-    )
-    try:
-        buffer = strings.cast(pa.float32()).buffers()[1]
-    except pa.ArrowInvalid:
-        return None
-    values: NDArray[np.float32] = np.frombuffer(buffer, np.float32, n_strings)[::2]
-    return None if np.isinf(values).any() else (values, characters[ends])
-
-
-def number_error(text: SeriesText, blocks: list[bytes]) -> FormatError:
-    """The error that says where the first token stands that is no number."""
-    lines = b"".join(blocks).split(b"\n")
-    row = next(row for row, line in enumerate(lines) if not is_numeric(line))
-    channel, place, token = next(
-        (channel, place, token)
-        for channel, part in enumerate(lines[row].split(b":"), 1)
-        for place, token in enumerate(part.split(b","), 1)
-        if not is_numeric(token)
-    )
-    return text.error(
-        row,
-        f"expected a finite number ('?' where missing), found {excerpt(token)} as value {place} "
-        f"of channel {channel}",
-    )
-
-
-def is_numeric(token: bytes) -> bool:
-    """Whether a token, or each of a line of them, is a number."""
-    return parse_numbers(token + b"\n") is not None
-
-
-def reject_unknown(text: SeriesText, X: NDArray[np.float32]) -> None:
-    """Raise FormatError at the first instance that has no known value."""
-    suspects = np.flatnonzero(np.isnan(X[:, :, 0]).all(axis=1))
-    for row in suspects:
-        if bool(np.isnan(X[row]).all()):
-            raise text.error(row, "expected a series, found no value that is not missing")
-
-
-def trim_padding(
-    X: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """X and lengths where NaN in every channel up to the end is padding, not missing values."""
-    lengths = np.full(len(X), X.shape[2], dtype=np.int64)
-    padded = np.flatnonzero(np.isnan(X[:, :, -1]).all(axis=1))
-    known = np.isfinite(X[padded]).any(axis=1).reshape(len(padded), X.shape[2])
-    lengths[padded] -= known[:, ::-1].argmax(axis=1)
-    return np.ascontiguousarray(X[:, :, : lengths.max()]), lengths
+    while block := file.read(BLOCK_BYTES):
+        block += file.readline() if not block.endswith(b"\n") else b""
+        block += b"\n" if not block.endswith(b"\n") else b""
+        block = block.removeprefix(BOM) if line_no == 1 else block
+        line_nos, starts, stops = [], [], []
+        end = -1
+        for line_no in count(line_no):
+            start, end = end + 1, block.find(b"\n", end + 1)
+            if end < 0:
+                break
+            stop = end
+            while stop > start and block[stop - 1] in BLANKS:
+                stop -= 1
+            while start < stop and block[start] in indent:
+                start += 1
+            if start < stop and block[start] not in comments:
+                line_nos.append(line_no)
+                starts.append(start)
+                stops.append(stop)
+        if starts:
+            yield SeriesText(path=path, line_nos=line_nos, block=block, starts=starts, stops=stops)
 
 
 def encode_label_texts(
-    text: SeriesText, declared: tuple[str, ...] | None
+    instances: Instances, declared: tuple[str, ...] | None
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Labels as y and classes: the declared ones, or else those found.
 
@@ -203,18 +164,18 @@ def encode_label_texts(
     Raises:
         FormatError: a label that is empty, not UTF-8, not declared, or ``?`` beside known ones.
     """
-    if text.labels is None or all(label == b"?" for label in text.labels):
+    if instances.labels is None or all(label == b"?" for label in instances.labels):
         return None, declared or ()
-    labels = [decode_label(text, row, label) for row, label in enumerate(text.labels)]
+    labels = [decode_label(instances, row, label) for row, label in enumerate(instances.labels)]
     if declared is None:
         if "?" in labels:
-            raise text.error(labels.index("?"), "expected a label, found '?' (unknown)")
+            raise instances.error(labels.index("?"), "expected a label, found '?' (unknown)")
         return encode_labels(labels)
     position = {label: k for k, label in enumerate(declared)}
     y = np.array([position.get(label, -1) for label in labels], dtype=np.int64)
     for row in np.flatnonzero(y < 0)[:1]:
         found, known = labels[row], ", ".join(declared[:20])
-        raise text.error(
+        raise instances.error(
             row,
             f"found label {excerpt(found.encode())}{did_you_mean(found, declared)}; expected one "
             f"that the header declares: {known}{', ...' if len(declared) > 20 else ''}",
@@ -222,14 +183,14 @@ def encode_label_texts(
     return y, declared
 
 
-def decode_label(text: SeriesText, row: int, label: bytes) -> str:
+def decode_label(instances: Instances, row: int, label: bytes) -> str:
     """One label as a string."""
     if not label:
-        raise text.error(row, "expected a label, found none")
+        raise instances.error(row, "expected a label, found none")
     try:
         return label.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise text.error(
+        raise instances.error(
             row, f"found label {excerpt(label)}; expected UTF-8, save the file in that encoding"
         ) from error
 

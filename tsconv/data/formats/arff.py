@@ -7,9 +7,8 @@ https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
     BOM,
-    READ_BYTES,
     SeriesText,
     check_labels,
     check_padding,
@@ -26,16 +24,19 @@ from tsconv.data.series_text import (
     encode_label_texts,
     excerpt,
     format_series,
-    parse_series,
-    trim_padding,
+    read_texts,
 )
+from tsconv.data.series_values import parse_chunks, trim_padding
 from tsconv.errors import FormatError
 
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 ATTRIBUTE = re.compile(rf"@attribute\s+({QUOTED}|[^\s'\"]\S*)\s+(.*)", re.IGNORECASE)
+NUMERIC = re.compile(rb"@attribute [\w.+-]+ (?:numeric|real)\r?\n", re.IGNORECASE)  # most are
 NOMINAL = re.compile(rf"\s*({QUOTED}|[^\s,'\"][^,'\"]*?)\s*(?:,|$)")
 LAST_QUOTED = re.compile(rf"\s*({QUOTED})\s*".encode())
 LABEL = re.compile(r"(?!\?$)[^\r\n]+")
+(BRACE,) = b"{"
+QUOTES = b"'\""
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -63,21 +64,24 @@ def unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), text[1:-1])
 
 
-def read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
-    """Take ``lines`` up to @data.
+def read_header(path: Path, lines: Iterable[bytes]) -> tuple[Header, int]:
+    """Take ``lines`` up to @data; the header, and the number of the line after it.
 
     Raises:
         FormatError: no @data, a line that is no declaration, or attributes that are no series.
     """
     kinds: list[str] = []
     line_no = 1
-    for line_no, raw in lines:
+    for line_no, raw in enumerate(lines, 1):
+        if NUMERIC.fullmatch(raw):
+            kinds.append("numeric")
+            continue
         line = raw.removeprefix(BOM).strip()
         if not line or line.startswith(b"%"):
             continue
         word = line.split(None, 1)[0].lower()
         if word == b"@data":
-            return make_header(path, line_no, kinds)
+            return make_header(path, line_no, kinds), line_no + 1
         if word == b"@attribute":
             kinds.append(attribute_kind(path, line_no, line))
         elif word == b"@end":
@@ -145,10 +149,7 @@ def make_header(path: Path, line_no: int, kinds: list[str]) -> Header:
 
 
 def split_label(text: SeriesText, row: int, line: bytes) -> tuple[bytes, bytes]:
-    """A row's series, and its label without quotes."""
-    if line[-1:] not in (b"'", b'"'):
-        series, _, label = line.rpartition(b",")
-        return series, label.strip()
+    """A row's series, and its label, which stands in quotes, without them."""
     quote, start = line[-1:], len(line) - 1
     while (start := line.rfind(quote, 0, start)) > 0:
         before = line[:start].rstrip()
@@ -167,21 +168,35 @@ def split_channels(text: SeriesText, row: int, series: bytes) -> bytes:
     return series[1:-1].strip().removesuffix(b"\\n").replace(b"\\n", b":")
 
 
-def split_instances(text: SeriesText, header: Header) -> SeriesText:
+def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:
     """The same instances with labels cut off and channels apart by ':'."""
-    series, labels = [], []
-    for row, line in enumerate(text.series):
-        if line.startswith(b"{"):
-            raise text.error(row, "found sparse data ({index value, ...}); expected every value")
-        values, label = split_label(text, row, line) if header.has_labels else (line, b"")
-        series.append(split_channels(text, row, values) if header.is_relational else values)
+    for text in texts:
+        for row, start in enumerate(text.starts):
+            if text.block[start] == BRACE:
+                raise text.error(
+                    row, "found sparse data ({index value, ...}); expected every value"
+                )
+        split = split_labels(text) if header.has_labels else text
+        if header.is_relational:
+            lines = [split_channels(text, row, line) for row, line in enumerate(split.lines)]
+            yield split.with_lines(lines, split.labels)
+        else:
+            yield split.without_padding(b",?")
+
+
+def split_labels(text: SeriesText) -> SeriesText:
+    """The same instances with labels cut off."""
+    stops, labels = [], []
+    for row, (start, stop) in enumerate(zip(text.starts, text.stops, strict=True)):
+        if text.block[stop - 1] in QUOTES:
+            series, label = split_label(text, row, text.block[start:stop])
+            stops.append(start + len(series))
+        else:
+            comma = text.block.rfind(b",", start, stop)
+            stops.append(max(start, comma))
+            label = text.block[max(start, comma + 1) : stop].strip()
         labels.append(label)
-    return SeriesText(
-        path=text.path,
-        line_nos=text.line_nos,
-        series=series,
-        labels=labels if header.has_labels else None,
-    )
+    return replace(text, stops=stops, labels=labels)
 
 
 class ArffFormat:
@@ -198,35 +213,22 @@ class ArffFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; classes are those the header declares."""
-        with path.open("rb", buffering=READ_BYTES) as file:
-            lines = enumerate(file, 1)
-            header = read_header(path, lines)
-            instances = (
-                (line_no, line)
-                for line_no, raw in lines
-                if (line := raw.strip()) and not line.startswith(b"%")
-            )
+        with path.open("rb") as file:
+            header, line_no = read_header(path, file)
+            texts = split_texts(read_texts(path, file, line_no, comments=b"%"), header)
             n_channels = None if header.is_relational else 1
             found = False
-            while chunk := list(islice(instances, chunk_size)):
+            for chunk in parse_chunks(texts, n_channels, chunk_size):
                 found = True
-                text = SeriesText(
-                    path=path,
-                    line_nos=[line_no for line_no, _ in chunk],
-                    series=[line for _, line in chunk],
-                    labels=None,
-                )
-                text = split_instances(text, header)
-                X, widths = parse_series(text, n_channels)
-                n_channels = X.shape[1]
+                widths = chunk.widths
                 for row in np.flatnonzero(widths != header.n_values)[:1]:
-                    raise text.error(
+                    raise chunk.error(
                         row,
                         f"expected {header.n_values} values a channel, one an attribute, found "
                         f"{widths[row]}",
                     )
-                X, lengths = trim_padding(X)
-                y, classes = encode_label_texts(text, header.classes)
+                X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
+                y, classes = encode_label_texts(chunk, header.classes)
                 yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
             if not found:
                 raise FormatError(f"{path}: expected series after @data, found none")

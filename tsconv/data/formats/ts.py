@@ -5,31 +5,31 @@ have different lengths. https://www.sktime.net/en/stable/api_reference/file_spec
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
     BOM,
-    READ_BYTES,
     SeriesText,
     check_labels,
     check_values,
     encode_label_texts,
     excerpt,
     format_series,
-    parse_series,
+    read_texts,
 )
+from tsconv.data.series_values import SeriesValues, parse_chunks
 from tsconv.errors import FormatError
 
 PAIR = rb"\([^()]*,\s*([^(),]*)\)"  # (time, value); times may hold : and , but values do not
 PAIRS = re.compile(rb"(?:" + PAIR + rb"\s*[,:]?\s*)+")
+(PARENTHESIS,) = b"("
+NO_LABEL = "expected ':' and a label at the end, found none"
 LABEL = re.compile(r"(?!\?$)[^\s:](?:[^:\n]*[^\s:])?")
 
 
@@ -87,8 +87,8 @@ class Tags:
             ) from error
 
 
-def read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
-    """Take ``lines`` up to @data.
+def read_header(path: Path, lines: Iterable[bytes]) -> tuple[Header, int]:
+    """Take ``lines`` up to @data; the header, and the number of the line after it.
 
     Raises:
         FormatError: no @data, a line that is neither tag nor comment, a tag with a bad value, or
@@ -96,7 +96,7 @@ def read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
     """
     tags = Tags(path)
     line_no = 1
-    for line_no, raw in lines:
+    for line_no, raw in enumerate(lines, 1):
         line = raw.removeprefix(BOM).strip()
         if not line or line[:1] in b"#%":
             continue
@@ -107,7 +107,7 @@ def read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
             )
         tag, *words = line[1:].split() or [b""]
         if tag.lower() == b"data":
-            return make_header(path, tags)
+            return make_header(path, tags), line_no + 1
         tags.entries[tag.lower().decode("utf-8", errors="replace")] = (line_no, words)
     raise FormatError(f"{path}:{line_no}: expected @data and series after it, found the file's end")
 
@@ -144,27 +144,38 @@ def drop_times(text: SeriesText, row: int, line: bytes) -> tuple[bytes, bytes | 
     return re.sub(PAIR, rb"\1", series.removesuffix(b":")), rest if has_label else None
 
 
-def split_labels(text: SeriesText, header: Header, has_labels: bool) -> SeriesText:
+def split_times(text: SeriesText, has_labels: bool) -> SeriesText:
     """The same instances with labels cut off and times dropped."""
-    series, labels = [], []
-    for row, line in enumerate(text.series):
-        if line.startswith(b"(") or header.has_times:
-            values, label = drop_times(text, row, line)
-        elif has_labels:
-            values, colon, label = line.rpartition(b":")
-            label = label.strip() if colon else None
+    pairs = [drop_times(text, row, line) for row, line in enumerate(text.lines)]
+    labels = [label for _, label in pairs]
+    if has_labels and None in labels:
+        raise text.error(labels.index(None), NO_LABEL)
+    known = [label or b"" for label in labels] if has_labels else None
+    return text.with_lines([series for series, _ in pairs], known)
+
+
+def split_labels(text: SeriesText) -> SeriesText:
+    """The same instances with labels cut off."""
+    block, spans = text.block, list(zip(text.starts, text.stops, strict=True))
+    colons = [block.rfind(b":", start, stop) for start, stop in spans]
+    if -1 in colons:
+        raise text.error(colons.index(-1), NO_LABEL)
+    labels = [
+        block[colon + 1 : stop].strip() for colon, stop in zip(colons, text.stops, strict=True)
+    ]
+    return replace(text, stops=colons, labels=labels)
+
+
+def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:
+    """The same instances with labels cut off and times dropped."""
+    has_labels = header.has_labels
+    for text in texts:
+        if has_labels is None:
+            has_labels = guess_has_labels(header, text.lines[0])
+        if header.has_times or any(text.block[start] == PARENTHESIS for start in text.starts):
+            yield split_times(text, has_labels)
         else:
-            values, label = line, None
-        if has_labels and label is None:
-            raise text.error(row, "expected ':' and a label at the end, found none")
-        series.append(values)
-        labels.append(label or b"")
-    return SeriesText(
-        path=text.path,
-        line_nos=text.line_nos,
-        series=series,
-        labels=labels if has_labels else None,
-    )
+            yield split_labels(text) if has_labels else text
 
 
 def guess_has_labels(header: Header, line: bytes) -> bool:
@@ -175,14 +186,14 @@ def guess_has_labels(header: Header, line: bytes) -> bool:
     return b":" in line and line.count(b":") + 1 != header.n_channels
 
 
-def check_lengths(text: SeriesText, lengths: NDArray[np.int64], expected: int | None) -> None:
+def check_lengths(chunk: SeriesValues, expected: int | None) -> None:
     """Raise FormatError at the first series that is not as long as the header says."""
     if expected is None:
         return
-    for row in np.flatnonzero(lengths != expected)[:1]:
-        raise text.error(
+    for row in np.flatnonzero(chunk.lengths != expected)[:1]:
+        raise chunk.error(
             row,
-            f"expected {expected} values a channel as the header says, found {lengths[row]}; "
+            f"expected {expected} values a channel as the header says, found {chunk.lengths[row]}; "
             "if series differ in length, write '@equalLength false'",
         )
 
@@ -201,34 +212,20 @@ class TsFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; classes are those the header declares."""
-        with path.open("rb", buffering=READ_BYTES) as file:
-            lines = enumerate(file, 1)
-            header = read_header(path, lines)
-            instances = (
-                (line_no, line)
-                for line_no, raw in lines
-                if (line := raw.strip()) and line[:1] not in b"#%"
-            )
-            n_channels, length, has_labels = header.n_channels, header.length, header.has_labels
-            found = False
-            while chunk := list(islice(instances, chunk_size)):
+        with path.open("rb") as file:
+            header, line_no = read_header(path, file)
+            texts = split_texts(read_texts(path, file, line_no, comments=b"#%"), header)
+            length, found = header.length, False
+            for chunk in parse_chunks(texts, header.n_channels, chunk_size):
                 found = True
-                text = SeriesText(
-                    path=path,
-                    line_nos=[line_no for line_no, _ in chunk],
-                    series=[line for _, line in chunk],
-                    labels=None,
-                )
-                if has_labels is None:
-                    has_labels = guess_has_labels(header, text.series[0])
-                text = split_labels(text, header, has_labels)
-                X, lengths = parse_series(text, n_channels)
-                n_channels = X.shape[1]
+                X = chunk.arranged()
                 if header.equal_length and length is None:
-                    length = int(lengths[0])
-                check_lengths(text, lengths, length)
-                y, classes = encode_label_texts(text, header.classes)
-                yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
+                    length = int(chunk.lengths[0])
+                check_lengths(chunk, length)
+                y, classes = encode_label_texts(chunk, header.classes)
+                yield TimeSeriesDataset(
+                    X=X, lengths=chunk.lengths, y=y, classes=classes, name=path.stem
+                )
             if not found:
                 raise FormatError(f"{path}: expected series after @data, found none")
 

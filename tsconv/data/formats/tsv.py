@@ -6,8 +6,8 @@ Dau et al., "The UCR time series archive", IEEE/CAA J. Autom. Sinica 2019.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +16,8 @@ import numpy as np
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
-    BOM,
-    READ_BYTES,
+    COMMA,
+    TAB,
     SeriesText,
     check_labels,
     check_padding,
@@ -25,10 +25,9 @@ from tsconv.data.series_text import (
     encode_label_texts,
     excerpt,
     format_series,
-    is_numeric,
-    parse_series,
-    trim_padding,
+    read_texts,
 )
+from tsconv.data.series_values import is_numeric, parse_chunks, trim_padding
 from tsconv.errors import FormatError
 
 Separator = Literal[b"\t", b",", b" "]
@@ -56,13 +55,30 @@ def find_separator(path: Path, line_no: int, line: bytes) -> Separator:
     return separator
 
 
-def split_row(line: bytes, separator: Separator) -> tuple[bytes, bytes]:
-    """A row's label, and its values apart by commas."""
+def split_rows(text: SeriesText, separator: Separator) -> SeriesText:
+    """The same instances with labels cut off and padding left out."""
     if separator == b" ":
-        label, *values = line.split(None, 1)
-        return label, b",".join(values[0].split()) if values else b""
-    label, _, rest = line.partition(separator)
-    return label.strip(), rest if separator == b"," else rest.replace(b"\t", b",")
+        cells = [line.split() for line in text.lines]
+        return text.with_lines([b",".join(row[1:]) for row in cells], [row[0] for row in cells])
+    block = text.block
+    ends = [
+        stop if (end := block.find(separator, start, stop)) < 0 else end
+        for start, stop in zip(text.starts, text.stops, strict=True)
+    ]
+    labels = [block[start:end].strip() for start, end in zip(text.starts, ends, strict=True)]
+    starts = [min(end + 1, stop) for end, stop in zip(ends, text.stops, strict=True)]
+    split = replace(
+        text, starts=starts, labels=labels, separator=TAB if separator == b"\t" else COMMA
+    )
+    return split.without_padding(separator + b"NaN")
+
+
+def split_texts(texts: Iterable[SeriesText]) -> Iterator[SeriesText]:
+    """The same instances split at the separator that the first of them shows."""
+    separator: Separator | None = None
+    for text in texts:
+        separator = separator or find_separator(text.path, text.line_nos[0], text.lines[0])
+        yield split_rows(text, separator)
 
 
 class TsvFormat:
@@ -79,37 +95,23 @@ class TsvFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; labels as written, such as '1.0e+00'."""
-        with path.open("rb", buffering=READ_BYTES) as file:
-            rows = (
-                (line_no, line)
-                for line_no, raw in enumerate(file, 1)
-                if (line := raw.removeprefix(BOM).rstrip())
-            )
-            separator: Separator | None = None
+        with path.open("rb") as file:
             n_columns, first_line_no = 0, 1
-            while chunk := list(islice(rows, chunk_size)):
-                if separator is None:
-                    first_line_no = chunk[0][0]
-                    separator = find_separator(path, *chunk[0])
-                cells = [split_row(line, separator) for _, line in chunk]
-                text = SeriesText(
-                    path=path,
-                    line_nos=[line_no for line_no, _ in chunk],
-                    series=[values for _, values in cells],
-                    labels=[label for label, _ in cells],
-                )
-                X, widths = parse_series(text, 1)
-                n_columns = n_columns or int(widths[0])
+            texts = split_texts(read_texts(path, file, indent=b" "))
+            for chunk in parse_chunks(texts, 1, chunk_size):
+                widths = chunk.widths
+                if not n_columns:
+                    n_columns, first_line_no = int(widths[0]), chunk.line_nos[0]
                 for row in np.flatnonzero(widths != n_columns)[:1]:
-                    raise text.error(
+                    raise chunk.error(
                         row,
                         f"expected {n_columns} values as in line {first_line_no}, "
                         f"found {widths[row]}; pad short series with NaN",
                     )
-                X, lengths = trim_padding(X)
-                y, classes = encode_label_texts(text, None)
+                X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
+                y, classes = encode_label_texts(chunk, None)
                 yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
-            if separator is None:
+            if not n_columns:
                 raise FormatError(f"{path}:1: expected a label and values, found an empty file")
 
     def write(self, path: Path, dataset: TimeSeriesDataset) -> None:

@@ -1,0 +1,54 @@
+import logging
+
+import pytest
+
+from tsconv.cli import console
+from tsconv.cli.console import Lines, Pace
+
+
+def test_lines_come_at_most_every_few_seconds(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    lines = Lines(members=2, last=1)
+
+    for step in range(1, 31):
+        now[0] += 1
+        lines.on_step(0, step, 30)
+
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 6
+    assert all("member 1 of 2, step" in line and "left" in line for line in said)
+
+
+def test_time_left_counts_the_members_to_come(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    pace = Pace(members=3, last=2)
+
+    for step in range(1, 12):
+        pace.on_step(1, step, 20)
+        now[0] += 1
+
+    assert pace.rate == pytest.approx(10 / 11)
+    assert pace.seconds_left == pytest.approx((2 * 20 - 11) / pace.rate)
+
+
+def test_a_message_is_said_once_and_as_it_stands(capsys):
+    console.set_up(0)
+
+    for _ in range(2):
+        logging.getLogger("tsconv.data").info("reads [/red] %s", "x")
+    logging.getLogger("tsconv.data").debug("for us")
+
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].endswith(" reads [/red] x")
+
+
+def test_quiet_keeps_warnings(capsys):
+    console.set_up(-1)
+
+    logging.getLogger("tsconv.data").info("a decision")
+    logging.getLogger("tsconv.data").warning("a doubt")
+
+    assert capsys.readouterr().err.splitlines()[0].endswith("warning: a doubt")

@@ -1,0 +1,149 @@
+"""The program as the shell sees it: imports, pipes, exit codes, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tsconv
+from tsconv.data.dataset import from_series
+from tsconv.data.format import write_file
+
+PROGRAM = [sys.executable, "-c", "from tsconv.cli.main import main; main()"]
+HEAVY = {"torch", "sktime", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "rich"}
+TINY = [
+    *("--network", "tcn", "--members", "1", "--precision", "float32"),
+    *("--set", "network.options.width=4", "--set", "network.options.levels=2"),
+]
+
+
+def run(*arguments, **kwargs):
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+def make_toy_file(path, n=8):
+    generator = np.random.default_rng(0)
+    series = [generator.normal(k % 2, 1, size=(1, 12)) for k in range(n)]
+    write_file(path, from_series(series, ["a", "b"] * (n // 2)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("program")
+    data = make_toy_file(folder / "toy.csv")
+    done = run("train", data, *TINY, "--set", "training.steps=2", "--out", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    program = (
+        "import sys\n"
+        "from tsconv.cli.main import app\n"
+        f"try: app({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert HEAVY & {name.partition(".")[0] for name in done.stderr.split()} == set()
+
+
+def test_version_is_the_package_s():
+    assert run("--version").stdout == f"tsconv {tsconv.__version__}\n"
+
+
+def test_predict_works_in_a_pipe(trained):
+    text = (trained / "toy.csv").read_text()
+
+    done = run("predict", trained / "run", "-", "--out", "-", input=text)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "row,prediction,a,b"
+    assert len(done.stdout.splitlines()) == 9
+
+
+def test_a_reader_that_goes_away_is_no_error(trained):
+    command = [*PROGRAM, "-q", "predict", str(trained / "run"), str(trained / "toy.csv")]
+
+    with subprocess.Popen(
+        [*command, "--out", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        stderr = process.stderr.read()
+        code = process.wait(timeout=120)
+
+    assert (code, stderr) == (0, "")
+
+
+def test_two_processes_train_different_members_into_one_run(tmp_path):
+    data, out = make_toy_file(tmp_path / "toy.csv"), tmp_path / "run"
+    command = [*PROGRAM, "train", str(data), *TINY, "--members", "2", "--set", "training.steps=2"]
+
+    both = [
+        subprocess.Popen([*command, "--out", str(out), "--member", k], stderr=subprocess.PIPE)
+        for k in "01"
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert (out / "DONE").exists()
+    assert run("predict", out, data, "--out", tmp_path / "out.csv").returncode == 0
+
+
+def test_bad_input_exits_with_2_and_one_line(tmp_path):
+    done = run("evaluate", tmp_path / "[/red] nowhere", "x.csv")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "[/red] nowhere" in done.stderr
+
+
+def test_our_own_mistake_keeps_its_traceback(tmp_path):
+    program = (
+        "import tsconv.workflows.describe as d\n"
+        "d.describe_formats = lambda: 1 / 0\n"
+        "import sys; sys.argv = ['tsconv', 'formats']\n"
+        "from tsconv.cli.main import main\n"
+        "main()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_an_interrupted_training_exits_with_130_and_can_be_taken_up(tmp_path):
+    data, out = make_toy_file(tmp_path / "toy.csv"), tmp_path / "run"
+    arguments = ["train", str(data), *TINY, "--set", "training.steps=1000000", "--out", str(out)]
+
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "classifier.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1] == "interrupted"
+    assert not (out / "DONE").exists()

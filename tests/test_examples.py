@@ -1,0 +1,32 @@
+"""Every example runs, with a smaller budget than it has by itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "STEPS": "2", "PATH": path}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
+def test_python_example_runs(path: Path) -> None:
+    ran = run([sys.executable, str(path), "2"])
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.sh")), ids=lambda path: path.name)
+def test_shell_example_runs(path: Path) -> None:
+    ran = run(["bash", str(path)])
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout

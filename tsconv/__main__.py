@@ -1,0 +1,5 @@
+"""``python -m tsconv`` is ``tsconv``."""
+
+from tsconv.cli.main import main
+
+main()

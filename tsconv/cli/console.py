@@ -1,0 +1,183 @@
+"""Words about the work, on stderr: messages, and how far a training is.
+
+On a terminal a training is one bar. Off it, it is a line every few seconds with the time in front,
+flushed, so that a log of a batch job says what happens and stays short.
+"""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from tsconv.workflows.train import EpochRecord, Watch
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Words(logging.Handler):
+    """Log records as plain lines on stderr, each thing said once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        words = " ".join(record.getMessage().split())
+        if words not in self.said:
+            self.said.add(words)
+            say_timed(words if record.levelno < logging.WARNING else f"warning: {words}")
+
+
+def set_up(verbosity: int) -> None:
+    """Say warnings (below 0), decisions (0) or everything (above 0)."""
+    logger = logging.getLogger("tsconv")
+    logger.handlers[:] = [Words()]
+    logger.propagate = False
+    levels = {-1: logging.WARNING, 0: logging.INFO, 1: logging.DEBUG}
+    logger.setLevel(levels[max(-1, min(1, verbosity))])
+
+
+def say(words: str) -> None:
+    """One line on stderr, as it stands."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+def say_timed(words: str) -> None:
+    """One line on stderr, with the time in front where that is no terminal."""
+    if sys.stderr.isatty():
+        say(words)
+    else:
+        say(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
+
+
+class Pace:
+    """How fast a training is and how long it will go on.
+
+    Args:
+        members: networks in the ensemble.
+        last: index of the last one that will be trained.
+    """
+
+    def __init__(self, members: int, last: int) -> None:
+        self.members = members
+        self.last = last
+        self.taken = 0
+        self.started = time.monotonic()
+        self.member, self.step, self.n_steps = 0, 0, 1
+        self.loss = float("nan")
+
+    def on_step(self, member: int, step: int, n_steps: int) -> None:
+        """Note a step."""
+        if not self.taken:
+            self.started = time.monotonic()  # what came before is no step
+        self.taken += 1
+        self.member, self.step, self.n_steps = member, step, n_steps
+
+    def on_epoch(self, record: "EpochRecord") -> None:
+        """Note a loss."""
+        self.loss = record.train_loss
+
+    @property
+    def rate(self) -> float:
+        """Steps a second, 0 before it is known."""
+        seconds = time.monotonic() - self.started
+        return (self.taken - 1) / seconds if self.taken > 1 and seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last member is trained, None before it is known."""
+        n_left = (self.last - self.member + 1) * self.n_steps - self.step
+        return n_left / self.rate if self.rate else None
+
+    def describe(self) -> str:
+        """Loss, rate and time left."""
+        left = "-" if self.seconds_left is None else _clock(self.seconds_left)
+        loss = "-" if self.loss != self.loss else f"{self.loss:.4f}"
+        return f"loss {loss}, {self.rate:.1f} steps/s, {left} left"
+
+
+class Lines(Pace):
+    """The pace as a line every few seconds."""
+
+    def __init__(self, members: int, last: int) -> None:
+        super().__init__(members, last)
+        self.said = time.monotonic()
+
+    def on_step(self, member: int, step: int, n_steps: int) -> None:
+        """Note a step, and say so if nothing was said for a while."""
+        super().on_step(member, step, n_steps)
+        now = time.monotonic()
+        if now - self.said >= SECONDS_BETWEEN_LINES:
+            self.said = now
+            where = f"member {member + 1} of {self.members}, step {step} of {n_steps}"
+            say_timed(f"{where}, {self.describe()}")
+
+
+class Bar(Pace):
+    """The pace as a bar on a terminal."""
+
+    def __init__(self, members: int, last: int, progress: "Progress") -> None:
+        super().__init__(members, last)
+        self.progress = progress
+        self.task = progress.add_task("", total=None, pace="")
+
+    def on_step(self, member: int, step: int, n_steps: int) -> None:
+        """Note a step, and move the bar."""
+        super().on_step(member, step, n_steps)
+        self.progress.update(
+            self.task,
+            description=f"member {member + 1} of {self.members}",
+            total=n_steps,
+            completed=step,
+            pace=self.describe(),
+        )
+
+
+@contextlib.contextmanager
+def watching(members: int, member: int | None) -> Iterator["Watch | None"]:
+    """Whom to tell how a training goes; nobody if only warnings are wanted.
+
+    Args:
+        members: networks in the ensemble.
+        member: the only one trained, None for all.
+    """
+    from tsconv.workflows.train import Watch
+
+    last = members - 1 if member is None else member
+    if not logging.getLogger("tsconv").isEnabledFor(logging.INFO):
+        yield None
+    elif sys.stderr.isatty():
+        with _progress() as progress:
+            bar = Bar(members, last, progress)
+            yield Watch(on_epoch=bar.on_epoch, on_step=bar.on_step)
+    else:
+        lines = Lines(members, last)
+        yield Watch(on_epoch=lines.on_epoch, on_step=lines.on_step)
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,94 @@
+"""The entry point: commands by name, and what becomes of an error.
+
+Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
+traceback; 130 when interrupted.
+"""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tsconv import __version__
+from tsconv.cli import console, render
+from tsconv.cli.evaluate import evaluate
+from tsconv.cli.formats import formats
+from tsconv.cli.inspect import inspect
+from tsconv.cli.networks import networks
+from tsconv.cli.options import JSON_ASKED
+from tsconv.cli.predict import predict
+from tsconv.cli.train import train
+from tsconv.errors import TSConvError
+
+
+class Commands(TyperGroup):
+    """The commands; deliberate errors, interruptions and closed pipes end in an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run one command."""
+        try:
+            return super().invoke(ctx)
+        except TSConvError as error:
+            message = " ".join(str(error).split())
+            if ctx.meta.get(JSON_ASKED):
+                kind = type(error).__name__
+                render.document({"error": {"kind": kind, "message": message}})
+            console.say(f"error: {message}")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            console.say("interrupted")
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:
+            _drop_stdout()
+            raise typer.Exit(0) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Time-series classification with convolutional networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help and usage errors: no import of rich, and nothing cut short
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"tsconv {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def set_up(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show it and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say warnings only.")] = False,
+) -> None:
+    """Options before the command."""
+    console.set_up(-1 if quiet else verbose)
+
+
+for command in (train, predict, evaluate, inspect, networks, formats):
+    app.command()(command)
+
+
+def main() -> None:
+    """What `tsconv` runs."""
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command began
+        sys.exit(130)
+
+
+def _drop_stdout() -> None:
+    """Nobody reads on: keep the interpreter from flushing into the closed pipe at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,86 @@
+"""tsconv train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsconv.cli import console, options, render
+from tsconv.config import load_config
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Run directory, used as it is; runs/<data>/<network>/seed-<n>."
+    ),
+]
+Member = Annotated[
+    int | None,
+    typer.Option(help="Train this member only, counted from 0; others may run at once.", min=0),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Take away the run that is in the way.")
+]
+
+
+def train(
+    data: options.Data,
+    *,
+    network: options.Network = None,
+    members: options.Members = None,
+    recipe: options.Recipe = None,
+    out: Out = None,
+    seed: options.Seed = None,
+    valid: options.Valid = None,
+    valid_fraction: options.ValidFraction = None,
+    label: options.Label = None,
+    id: options.Id = None,
+    time: options.Time = None,
+    layout: options.TableLayout = None,
+    config: options.ConfigFile = None,
+    set_: options.Set = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    member: Member = None,
+    overwrite: Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Train an ensemble and save it as a run.
+
+    If the data come with a test part, the run is evaluated on it once, at the end. The same command
+    again takes up a run that was interrupted.
+    """
+    flags = {
+        "network.name": network,
+        "members": members,
+        "seed": seed,
+        "valid_fraction": valid_fraction,
+        "training.device": device,
+        "training.precision": precision,
+    }
+    resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
+
+    from tsconv.workflows.schema import make_schema
+    from tsconv.workflows.train import train as run
+
+    schema = make_schema(label=label, id=id, time=time, layout=layout)
+    with console.watching(resolved.members, member) as watch:
+        result = run(
+            data,
+            resolved,
+            out=out,
+            schema=schema,
+            valid=valid,
+            member=member,
+            overwrite=overwrite,
+            watch=watch,
+        )
+    if json:
+        render.document(result.to_dict())
+    else:
+        render.trained(result)
+    if result.missing:
+        missing = ", ".join(map(str, result.missing))
+        console.say(f"run {result.run} is unfinished, members to be trained: {missing}")
+    else:
+        console.say(f"run saved in {result.run}, {result.seconds:.1f} s")

@@ -1,0 +1,253 @@
+"""Many series as text into numbers at once.
+
+All numbers of a block are parsed together, where they stand in the file; only when something does
+not fit is the line looked for.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tsconv.data.series_text import COLON, COMMA, Instances, SeriesText, excerpt
+from tsconv.errors import FormatError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesValues(Instances):
+    """Instances of one channel or more as numbers.
+
+    Attributes:
+        values: instance after instance, channel after channel.
+        lengths: (N,), of each channel.
+        n_channels: C.
+    """
+
+    values: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    n_channels: int
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """(N,), how many values a channel the file has."""
+        return self.lengths if self.padding is None else self.lengths + np.array(self.padding)
+
+    def rows(self, start: int, stop: int) -> "SeriesValues":
+        """The instances from ``start`` up to ``stop``."""
+        bounds = np.cumsum(self.lengths[:stop]) * self.n_channels
+        first = bounds[start - 1] if start else 0
+        return replace(
+            self,
+            line_nos=self.line_nos[start:stop],
+            labels=None if self.labels is None else self.labels[start:stop],
+            padding=None if self.padding is None else self.padding[start:stop],
+            values=self.values[first : bounds[-1] if stop else 0],
+            lengths=self.lengths[start:stop],
+        )
+
+    def arranged(self) -> NDArray[np.float32]:
+        """X (N, C, L), NaN after each series' end.
+
+        Raises:
+            FormatError: an instance that has no known value.
+        """
+        n_channels, length = self.n_channels, int(self.lengths.max())
+        if (self.lengths == length).all():
+            X = self.values.reshape(-1, n_channels, length)
+        else:
+            X = np.full((len(self.lengths), n_channels, length), np.nan, dtype=np.float32)
+            end = 0
+            for series, length in zip(X, self.lengths.tolist(), strict=True):
+                start, end = end, end + n_channels * length
+                series[:, :length] = self.values[start:end].reshape(n_channels, length)
+        for row in np.flatnonzero(np.isnan(X[:, :, 0]).all(axis=1)):
+            if bool(np.isnan(X[row]).all()):
+                raise self.error(row, "expected a series, found no value that is not missing")
+        return X
+
+
+def parse_chunks(
+    texts: Iterable[SeriesText], n_channels: int | None, chunk_size: int | None
+) -> Iterator[SeriesValues]:
+    """The series in parts of ``chunk_size`` instances, the last one smaller, or in one for None.
+
+    Without ``n_channels`` the first instance says how many there are.
+
+    Raises:
+        FormatError: as :func:`parse_series` does.
+    """
+    held: list[SeriesValues] = []
+    n_held = 0
+    for text in texts:
+        held.append(parse_series(text, n_channels))
+        n_channels = held[-1].n_channels
+        n_held += len(text.starts)
+        if chunk_size is None or n_held < chunk_size:
+            continue
+        joined = join_values(held)
+        n_whole = n_held - n_held % chunk_size
+        for start in range(0, n_whole, chunk_size):
+            yield joined.rows(start, start + chunk_size)
+        held, n_held = [joined.rows(n_whole, n_held)], n_held - n_whole
+    if n_held:
+        yield join_values(held)
+
+
+def join_values(parts: Sequence[SeriesValues]) -> SeriesValues:
+    """The instances of all parts in one."""
+    return replace(
+        parts[0],
+        line_nos=[line_no for part in parts for line_no in part.line_nos],
+        labels=None
+        if parts[0].labels is None
+        else [label for part in parts for label in part.labels or ()],
+        padding=None
+        if parts[0].padding is None
+        else [n_values for part in parts for n_values in part.padding or ()],
+        values=np.concatenate([part.values for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+    )
+
+
+def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
+    """The numbers of one block.
+
+    Raises:
+        FormatError: a value that is no number, an instance with another number of channels, or
+            channels of one instance that differ in length.
+    """
+    text = text if text.is_tidy() else text.tidied()
+    starts, stops = np.array(text.starts), np.array(text.stops)
+    characters = np.frombuffer(text.block, dtype=np.uint8)
+    ends = find_ends(characters, text.separator, starts, stops)  # of each value
+    first, last = np.searchsorted(ends, starts), np.searchsorted(ends, stops)
+    if (first[1:] != last[:-1] + 1).any():  # separators between the series too, as in a label
+        return parse_series(text.tidied(), n_channels)
+    offsets = value_offsets(ends)
+    offsets[2 * first] = starts
+    values = parse_numbers(text.block, offsets)
+    if values is None:
+        raise number_error(text.tidied())
+    is_last = characters[ends] == COLON
+    is_last[last] = True
+    counts, lengths = count_values(np.flatnonzero(is_last), last)
+    n_channels = int(counts[0]) if n_channels is None else n_channels
+    if (counts != n_channels).any():
+        row = np.argmax(counts != n_channels)
+        raise text.error(
+            row, f"expected {n_channels} channels (parts apart by ':'), found {counts[row]}"
+        )
+    return SeriesValues(
+        path=text.path,
+        line_nos=text.line_nos,
+        labels=text.labels,
+        padding=text.padding,
+        values=values,
+        lengths=common_lengths(text, lengths.reshape(-1, n_channels)),
+        n_channels=n_channels,
+    )
+
+
+def count_values(
+    channel_ends: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Channels of each instance and values of each channel, from where these end."""
+    before = np.concatenate(([-1], channel_ends))
+    bounds = np.concatenate(([-1], np.searchsorted(channel_ends, ends)))
+    return bounds[1:] - bounds[:-1], before[1:] - before[:-1]
+
+
+def find_ends(
+    characters: NDArray[np.uint8],
+    separator: int,
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Where values end: at separators, colons and the stops of series."""
+    is_end = characters == separator
+    is_end |= characters == COLON
+    is_end[starts - 1] = False  # what ends there is no value: a label, or nothing
+    is_end[stops] = True
+    return np.flatnonzero(is_end)
+
+
+def value_offsets(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Start and end of each value in turn, where each starts after the separator before it."""
+    offsets = np.empty(2 * len(ends), dtype=np.int64)
+    offsets[0] = 0
+    offsets[1::2] = ends
+    offsets[2::2] = ends[:-1]
+    offsets[2::2] += 1
+    return offsets
+
+
+def common_lengths(text: SeriesText, by_channel: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) from the lengths (N, C) of all channels, which must agree."""
+    lengths = np.ascontiguousarray(by_channel[:, 0])
+    differs = (by_channel != lengths[:, None]).any(axis=1)
+    if differs.any():
+        row = np.argmax(differs)
+        found = sorted(set(by_channel[row].tolist()))
+        raise text.error(
+            row, f"expected channels of one length, found {found} values; fill the rest with '?'"
+        )
+    return lengths
+
+
+def parse_numbers(block: bytes, offsets: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    """The numbers in ``block`` between offsets 0 and 1, 2 and 3 ...; None if one is none.
+
+    Arrow parses an array of strings ten times as fast as Python's float, and sooner to float64
+    than to float32. The strings are ``block`` itself, nothing copied: numbers and what stands
+    between them in turn, the latter marked null.
+    """
+    n_strings = len(offsets) - 1
+    alternating = pa.py_buffer(b"\x55" * (n_strings // 8 + 1))  # bits 1, 0, 1, 0, ...
+    strings = pa.LargeStringArray.from_buffers(
+        n_strings, pa.py_buffer(offsets), pa.py_buffer(block), alternating
+    )
+    try:
+        buffer = strings.cast(pa.float64()).buffers()[1]
+    except pa.ArrowInvalid:
+        return None
+    with np.errstate(over="ignore"):  # too large a number becomes inf
+        values = np.frombuffer(buffer, np.float64, n_strings)[::2].astype(np.float32)
+    return None if np.isinf(values).any() else values
+
+
+def number_error(text: SeriesText) -> FormatError:
+    """The error that says where the first token stands that is no number."""
+    lines = text.lines
+    row = next(row for row, line in enumerate(lines) if not is_numeric(line))
+    channel, place, token = next(
+        (channel, place, token)
+        for channel, part in enumerate(lines[row].split(b":"), 1)
+        for place, token in enumerate(part.split(b","), 1)
+        if not is_numeric(token)
+    )
+    return text.error(
+        row,
+        f"expected a finite number ('?' where missing), found {excerpt(token)} as value {place} "
+        f"of channel {channel}",
+    )
+
+
+def is_numeric(tokens: bytes) -> bool:
+    """Whether a token, or each of several apart by commas or colons, is a number."""
+    block = tokens.replace(b"?", b"NaN").replace(b":", b",") + b","
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == COMMA)
+    return parse_numbers(block, value_offsets(ends)) is not None
+
+
+def trim_padding(
+    X: NDArray[np.float32], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """X and lengths where NaN in every channel up to the end is padding, not missing values."""
+    last = X[np.arange(len(X)), :, lengths - 1]  # (N, C)
+    padded = np.flatnonzero(np.isnan(last).all(axis=1))
+    known = np.isfinite(X[padded]).any(axis=1).reshape(len(padded), X.shape[2])
+    lengths = lengths.copy()
+    lengths[padded] = X.shape[2] - known[:, ::-1].argmax(axis=1)
+    return np.ascontiguousarray(X[:, :, : lengths.max()]), lengths

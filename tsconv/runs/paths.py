@@ -1,0 +1,77 @@
+"""Every file name of a run directory, once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One run: what was asked for, where it ran, what came out, and DONE when it is all there."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, device, command line and times."""
+        return self.path / "environment.json"
+
+    @property
+    def classifier(self) -> Path:
+        """Format version, classes, channels, preprocessing, schema, data fingerprints."""
+        return self.path / "classifier.json"
+
+    @property
+    def members(self) -> Path:
+        """The folder of trained members."""
+        return self.path / "members"
+
+    def weights(self, member: int) -> Path:
+        """A member's tensors."""
+        return self.members / f"{member}.safetensors"
+
+    def record(self, member: int) -> Path:
+        """What selected a member's weights, its history and time; there once the weights are."""
+        return self.members / f"{member}.json"
+
+    @property
+    def history(self) -> Path:
+        """A row a member and epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """The evaluation of the test part, if there was one."""
+        return self.path / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The predictions of the test part, if there was one."""
+        return self.path / "predictions-test.csv"
+
+    @property
+    def done(self) -> Path:
+        """Written last: the run is finished."""
+        return self.path / "DONE"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What lies directly in the directory, in the order in which it must be taken away."""
+        return (
+            self.done,
+            self.classifier,
+            self.config,
+            self.environment,
+            self.history,
+            self.metrics,
+            self.predictions,
+        )
+
+
+def default_run(data: str, network: str, seed: int) -> RunDir:
+    """``runs/<data>/<network>/seed-<n>`` below the working directory."""
+    return RunDir(Path("runs") / data / network / f"seed-{seed}")

@@ -1,0 +1,238 @@
+"""Train: from data on disk to a run directory with a classifier, and its test part seen once."""
+
+import dataclasses
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsconv.classifier import Classifier, Member, Preparation, fit_member, prepare
+from tsconv.config import Config, to_dict
+from tsconv.data.archive import DataSource, find_data, load_data
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.format import Schema, find_format, read_file
+from tsconv.errors import ConfigError
+from tsconv.evaluation.report import plain
+from tsconv.networks import NETWORKS
+from tsconv.runs.atomic import replacing
+from tsconv.runs.paths import RunDir, default_run
+from tsconv.runs.store import (
+    DataRecord,
+    Run,
+    finish,
+    open_run,
+    refuse_finished,
+    save_member,
+    save_preparation,
+    with_members,
+)
+from tsconv.training.loop import EpochRecord, Watch
+from tsconv.workflows.evaluate import Report, evaluate_part
+from tsconv.workflows.predict import prediction_table, write_rows
+
+__all__ = ["EpochRecord", "MemberSummary", "Trained", "Watch", "train"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberSummary:
+    """How one member came out.
+
+    Attributes:
+        member: its index.
+        selected_by: what chose its weights.
+        epoch: after which they were taken.
+        steps: optimiser steps of its whole training.
+        train_loss: of that epoch.
+        valid_loss: of that epoch, None without a validation part.
+        seconds: of its training.
+    """
+
+    member: int
+    selected_by: str
+    epoch: int
+    steps: int
+    train_loss: float | None
+    valid_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Trained:
+    """What :func:`train` did.
+
+    Attributes:
+        run: the run directory.
+        data: name of the set.
+        config: resolved.
+        n_parameters: of one member.
+        members: those that are there, of this call or an earlier one.
+        missing: indices of those that are not; the run is finished when there are none.
+        test: the evaluation of the test part, None where there is none or the run is unfinished.
+        seconds: of this call.
+    """
+
+    run: Path
+    data: str
+    config: Config
+    n_parameters: int
+    members: tuple[MemberSummary, ...]
+    missing: tuple[int, ...]
+    test: Report | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, fit for JSON."""
+        document: dict[str, Any] = plain(
+            {
+                "run": str(self.run),
+                "data": self.data,
+                "finished": not self.missing,
+                "missing": self.missing,
+                "n_parameters": self.n_parameters,
+                "seconds": self.seconds,
+                "members": [dataclasses.asdict(each) for each in self.members],
+                "config": to_dict(self.config),
+                "test": None if self.test is None else self.test.to_dict(),
+            }
+        )
+        return document
+
+
+def train(
+    data: str | Path,
+    config: Config,
+    *,
+    out: Path | None = None,
+    schema: Schema | None = None,
+    valid: Path | None = None,
+    member: int | None = None,
+    overwrite: bool = False,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train what is missing of a run, and finish it when all members are there.
+
+    Args:
+        data: a file, a folder with one set, or the name of an archive set.
+        config: what to train and how.
+        out: the run directory, ``runs/<data>/<network>/seed-<n>`` unless given.
+        schema: which column of a table means what, as far as it is not to be found out.
+        valid: a labelled file to select weights by.
+        member: train this one only, from 0; other calls may train the others at the same time.
+        overwrite: take away the run that the directory holds.
+        watch: who is told how it goes.
+
+    Raises:
+        RunError: the directory holds a finished run, or one of other settings or data.
+        TSConvError: settings or data that cannot be trained with.
+    """
+    started = time.monotonic()
+    _refuse_contradictions(config, valid, member)
+    source = find_data(data)
+    directory = RunDir(out) if out else default_run(source.name, config.network.name, config.seed)
+    if not overwrite:
+        refuse_finished(directory)
+    dataset, test = load_data(source, schema)
+    resolved = find_format(source.train).resolve(source.train, schema or Schema())
+    held_out = None if valid is None else _read_valid(valid, source, resolved)
+    preparation = prepare(dataset, config, valid=held_out, schema=resolved)
+    record = DataRecord(
+        name=source.name,
+        train=dataset.fingerprint(),
+        valid=None if held_out is None else held_out.fingerprint(),
+    )
+    run = save_preparation(directory, preparation, record, overwrite=overwrite)
+    wanted = range(config.members) if member is None else (member,)
+    _train_members(run, preparation, wanted, watch)
+    run = open_run(directory)
+    classifier, report = with_members(run), None
+    if not run.missing:
+        report = _finish(run, classifier, source, test)
+    return Trained(
+        run=directory.path,
+        data=source.name,
+        config=preparation.config,
+        n_parameters=classifier.members[0].network.n_parameters,
+        members=tuple(map(_summary, classifier.members)),
+        missing=run.missing,
+        test=report,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _refuse_contradictions(config: Config, valid: Path | None, member: int | None) -> None:
+    NETWORKS.get(config.network.name)  # a mistyped name fails before data are read
+    if valid is not None and config.valid_fraction > 0:
+        raise ConfigError(
+            f"found both --valid {valid} and a valid_fraction of {config.valid_fraction:g}; "
+            "expected one of them"
+        )
+    if member is not None and not 0 <= member < config.members:
+        raise ConfigError(
+            f"--member {member}: expected 0 to {config.members - 1}, the run's {config.members} "
+            "members counted from 0; --members makes more"
+        )
+
+
+def _read_valid(path: Path, source: DataSource, resolved: Schema) -> TimeSeriesDataset:
+    """A validation file, read as the training file was."""
+    alike = find_format(path) is find_format(source.train)
+    valid = read_file(path, resolved if alike else None)
+    if valid.y is None:
+        raise ConfigError(f"--valid {path}: expected a label for each series, found none")
+    return valid
+
+
+def _train_members(
+    run: Run, preparation: Preparation, wanted: "range | tuple[int, ...]", watch: Watch | None
+) -> None:
+    for k in wanted:
+        if k in run.saved:
+            logger.info("member %d: already there, kept", k)
+            continue
+        member = fit_member(preparation, k, watch=watch)
+        save_member(run.directory, member, preparation)
+        summary = _summary(member)
+        logger.info(
+            "member %d: trained in %.1f s, weights of epoch %d kept (%s), train loss %.4f",
+            *(k, summary.seconds, summary.epoch, summary.selected_by),
+            summary.train_loss,
+        )
+
+
+def _finish(
+    run: Run, classifier: Classifier, source: DataSource, test: TimeSeriesDataset | None
+) -> Report | None:
+    """See the test part once, write what is known, and DONE."""
+    directory, report, metrics = run.directory, None, None
+    if test is not None and source.test is not None:
+        if test.y is None:
+            logger.info("%s: no labels, so predictions and no metrics", source.test)
+            proba = classifier.predict_proba(test)
+        else:
+            report, proba = evaluate_part(classifier, test, file=source.test, run=directory.path)
+            metrics = report.to_dict()
+        table = prediction_table(
+            test, proba, classifier.classes, id_name=classifier.schema.id, labels=test.labels
+        )
+        with replacing(directory.predictions) as file:
+            write_rows(file, table, header=True)
+    finish(directory, metrics)
+    return report
+
+
+def _summary(member: Member) -> MemberSummary:
+    epochs = {record.epoch: record for record in member.history}
+    kept = epochs.get(member.selected.epoch)
+    last = member.history[-1] if member.history else None
+    return MemberSummary(
+        member=member.index,
+        selected_by=member.selected.by,
+        epoch=member.selected.epoch,
+        steps=last.step if last else 0,
+        train_loss=kept.train_loss if kept else None,
+        valid_loss=kept.valid_loss if kept else None,
+        seconds=last.seconds if last else 0.0,
+    )
