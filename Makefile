@@ -29,9 +29,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)  ## train, predict and evaluate on a small set that comes with tsconv
-	$(BIN)/tsconv train GunPoint --out runs/demo
-	$(BIN)/tsconv predict runs/demo GunPoint
+	$(BIN)/tsconv train GunPoint --out runs/demo --overwrite
+	$(BIN)/tsconv predict runs/demo GunPoint --out runs/demo/predictions.csv
 	$(BIN)/tsconv evaluate runs/demo GunPoint
+	@echo; echo "where everything lies:"; ls -R runs/demo
 
 check: format-check lint types test  ## all that must hold before a commit
 

@@ -232,11 +232,32 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
     prefixes = [_split(name)[0] for name in numbers]
     (usual, _), *_ = Counter(prefixes).most_common(1)
     numbered = [name for name, each in zip(numbers, prefixes, strict=True) if each == usual]
+    if len(numbered) >= 3:
+        _refuse_text_among(columns, usual, others)
     if len(numbered) < 3 or 2 * len(numbered) <= len(numbers) or running_prefix(numbered) is None:
         return numbers
     if left := [name for name, each in zip(numbers, prefixes, strict=True) if each != usual]:
         logger.info("%s: not part of the series: %s", columns.path, _shorten(left))
     return numbered
+
+
+def _refuse_text_among(columns: Columns, prefix: str, others: tuple[str | None, ...]) -> None:
+    """Raise FormatError for a column of text that is numbered as the series' columns are."""
+    for name in columns.of_kind("text", without=others):
+        if _split(name)[0] == prefix and _split(name)[1] is not None:
+            found = next((cell for cell in columns.sample[name] if not _is_number(cell)), None)
+            raise FormatError(
+                f"{columns.path}: column {name!r}: expected numbers as in the columns numbered "
+                f"like it, found text such as {found!r}; write missing values as empty cells"
+            )
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        float(str(cell or "nan"))
+    except ValueError:
+        return False
+    return True
 
 
 def _expect(columns: Columns, names: Iterable[str | None]) -> None:

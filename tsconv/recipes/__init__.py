@@ -1,0 +1,1 @@
+"""Presets of settings, one TOML file each; no code."""

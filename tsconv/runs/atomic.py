@@ -31,7 +31,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(
-            f"{path}: cannot be written ({reason}); is there room, and leave?"
+            f"{path}: cannot be written ({reason}); is there room, and permission?"
         ) from error
     finally:
         with suppress(OSError):
