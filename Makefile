@@ -30,9 +30,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)  ## train, predict and evaluate on a small set that comes with tsconv
 	$(BIN)/tsconv train GunPoint --out runs/demo --overwrite
-	$(BIN)/tsconv predict runs/demo GunPoint --out runs/demo/predictions.csv
+	$(BIN)/tsconv predict runs/demo GunPoint --out runs/demo-predictions.csv
 	$(BIN)/tsconv evaluate runs/demo GunPoint
-	@echo; echo "where everything lies:"; ls -R runs/demo
+	@echo; echo "where everything lies:"; ls -dF runs/demo-predictions.csv runs/demo/* runs/demo/members/*
 
 check: format-check lint types test  ## all that must hold before a commit
 

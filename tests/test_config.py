@@ -125,3 +125,23 @@ def test_file_that_is_not_there_is_refused(tmp_path):
 def test_unknown_recipe_lists_the_known():
     with pytest.raises(UnknownNameError, match="unknown recipe 'slow-cooked'"):
         load_config("slow-cooked")
+
+
+@pytest.mark.parametrize(("network", "lr"), [("inception", 0.01), ("tcn", 0.5)])
+def test_a_recipe_may_hold_settings_of_one_network(monkeypatch, network, lr):
+    values = {"training": {"steps": 10, "lr": 0.01}, "networks": {"tcn": {"training": {"lr": 0.5}}}}
+    monkeypatch.setattr("tsconv.config.read_recipe", lambda name: dict(values))
+
+    config = load_config(settings={"network.name": network})
+
+    assert config.training.lr == lr
+    assert config.training.steps == 10
+
+
+def test_what_is_asked_for_wins_over_a_recipe_s_settings_of_one_network(monkeypatch):
+    values = {"training": {"steps": 10}, "networks": {"tcn": {"training": {"lr": 0.5}}}}
+    monkeypatch.setattr("tsconv.config.read_recipe", lambda name: dict(values))
+
+    config = load_config(overrides=["network.name=tcn", "training.lr=0.25"])
+
+    assert config.training.lr == 0.25

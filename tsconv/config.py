@@ -145,24 +145,30 @@ def load_config(
 ) -> Config:
     """The config that a recipe, a TOML file, flags and overrides resolve to, later ones winning.
 
+    A recipe's table ``networks.<name>`` holds what it changes for that network alone.
+
     Args:
         recipe: a preset's name; the file may name one too, and `fast` is used if nothing does.
         file: TOML with the layout of :class:`Config`.
         overrides: ``section.key=value``, the value in TOML or a bare word.
         settings: dotted names and values, None meaning not given (a command line's flags).
     """
-    from_file = _read_toml(file) if file else {}
-    recipe = recipe or from_file.get("recipe") or "fast"
-    values = _merge(read_recipe(recipe), from_file)
+    asked = _read_toml(file) if file else {}
     for name, value in (settings or {}).items():
         if value is not None:
-            _assign(values, name, value)
+            _assign(asked, name, value)
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
-        _assign(values, name.strip(), _parse_value(text.strip()))
-    return from_dict(Config, {**values, "recipe": recipe})
+        _assign(asked, name.strip(), _parse_value(text.strip()))
+    recipe = recipe or asked.get("recipe") or "fast"
+    values = read_recipe(recipe)
+    by_network = values.pop("networks", {})
+    network = asked.get("network", {})
+    if isinstance(network, dict):
+        values = _merge(values, by_network.get(network.get("name", NetworkConfig().name), {}))
+    return from_dict(Config, {**_merge(values, asked), "recipe": recipe})
 
 
 def to_dict(config: Any) -> dict[str, Any]:
