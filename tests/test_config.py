@@ -45,6 +45,7 @@ def test_whole_number_is_taken_where_a_number_is_expected():
     ("values", "message"),
     [
         ({"sed": 1}, "unknown setting sed, did you mean 'seed'; known: network"),
+        ({"lr": 1}, "unknown setting lr, did you mean 'training.lr'; known: network"),
         ({"training": {"steps": 1, "rate": 1}}, "unknown setting training.rate"),
         ({"training": 3}, "training: expected a table of settings, found 3"),
         ({"seed": "one"}, "seed: expected a whole number, found 'one'"),

@@ -186,7 +186,7 @@ def from_dict(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if key not in hints:
-            hint = did_you_mean(key, hints)
+            hint = did_you_mean(key, hints) or _elsewhere(key, hints)
             raise ConfigError(f"unknown setting {where}{key}{hint}; known: {', '.join(hints)}")
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
@@ -198,6 +198,14 @@ def from_dict(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
         return kind(**arguments)
     except ConfigError as error:
         raise ConfigError(f"{where}{error}") from None
+
+
+def _elsewhere(key: str, hints: Mapping[str, Any]) -> str:
+    """A hint at the section that has a setting of this name."""
+    for section, kind in hints.items():
+        if dataclasses.is_dataclass(kind) and key in get_type_hints(kind):
+            return f", did you mean {f'{section}.{key}'!r}"
+    return ""
 
 
 def _check(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:

@@ -163,3 +163,11 @@ def test_train_alone_has_no_test_part(tmp_path):
     _, test = load_data(find_data(save(tmp_path / "X_TRAIN.csv")))
 
     assert test is None
+
+
+def test_a_mistyped_file_is_guessed_from_the_folder_one_is_in(tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_text("label,t0\na,1\n")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UnknownNameError, match=r"did you mean 'mine\.csv'"):
+        find_data("mine.cvs")

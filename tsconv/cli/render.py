@@ -145,9 +145,9 @@ def inspected(result: "Inspection") -> None:
 
 def networks(cards: Sequence["NetworkCard"]) -> None:
     """A row a network."""
-    rows = [(each.name, each.n_parameters, each.receptive_field) for each in cards]
+    rows = [(each.name, f"{each.n_parameters:,}", each.receptive_field) for each in cards]
     table(
-        "networks, for one channel and two classes",
+        f"networks, for {_card_case(cards[0])}",
         ("name", "parameters", "receptive field"),
         rows,
     )
@@ -157,13 +157,17 @@ def networks(cards: Sequence["NetworkCard"]) -> None:
 def network(card: "NetworkCard") -> None:
     """All of one network."""
     about = {
-        "parameters": f"{card.n_parameters} for one channel and two classes",
+        "parameters": f"{card.n_parameters:,} for {_card_case(card)}",
         "receptive field": f"{card.receptive_field} time points",
         "paper": card.paper,
     }
     facts(f"{card.name}: {card.summary}", about)
     options = {name: str(default) for name, default in card.options.items()}
     facts("options, as in --set network.options.NAME=VALUE", options)
+
+
+def _card_case(card: "NetworkCard") -> str:
+    return f"one channel, two classes, series of {card.n_timepoints} time points"
 
 
 def formats(cards: Sequence["FormatCard"]) -> None:
@@ -238,7 +242,7 @@ def _plan(plan: "Plan", train: "Part") -> dict[str, Any]:
     return {
         "network": plan.network,
         "options": ", ".join(f"{name}={each}" for name, each in plan.options.items()) or None,
-        "parameters": f"{plan.n_parameters} a member, {plan.members} members",
+        "parameters": f"{plan.n_parameters:,} a member, {plan.members} members",
         "receptive field": f"{seen} time points, the longest series has {longest}",
         "instances": f"{plan.n_train} to train on, {plan.n_valid} held out",
         "steps": (

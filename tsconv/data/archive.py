@@ -65,7 +65,9 @@ def find_data(data: str | Path) -> DataSource:
         searches.append(find(name))
         if (source := searches[-1].source) is not None:
             return source
-    hint = did_you_mean(name, (each for search in searches for each in search.names))
+    beside = [each.name for each in Path.cwd().iterdir()]
+    known = (each for search in searches for each in search.names)
+    hint = did_you_mean(name, [*known, *beside])
     places = "; ".join(search.where for search in searches)
     raise UnknownNameError(
         f"unknown data {name!r}{hint}; expected a file, a folder or an archive set; looked in "

@@ -19,16 +19,18 @@ class NetworkCard:
     Attributes:
         name: what `--network` takes.
         summary: what it is, in a line.
-        n_parameters: trainable ones, for one channel and two classes.
+        n_parameters: trainable ones, for one channel, two classes and ``n_timepoints``.
         receptive_field: in time points.
+        n_timepoints: length of the series that the card is for; some options depend on it.
         paper: who published it.
-        options: what `--set network.options.NAME=VALUE` takes, with the defaults.
+        options: what `--set network.options.NAME=VALUE` takes, as they are for that length.
     """
 
     name: str
     summary: str
     n_parameters: int
     receptive_field: int
+    n_timepoints: int
     paper: str
     options: dict[str, Any]
 
@@ -62,21 +64,23 @@ def describe_formats() -> tuple[FormatCard, ...]:
 
 
 def _describe_network(name: str, cls: type[Network]) -> NetworkCard:
-    network = _smallest(name, cls)
+    chosen = cls.options_for(N_TIMEPOINTS, {})
+    network = _smallest(name, cls, chosen)
     parameters = list(inspect.signature(cls).parameters.values())[2:]
     return NetworkCard(
         name=name,
         summary=(inspect.getdoc(cls) or "").partition("\n")[0],
         n_parameters=network.n_parameters,
         receptive_field=network.receptive_field,
+        n_timepoints=N_TIMEPOINTS,
         paper=cls.paper,
-        options={each.name: each.default for each in parameters},
+        options={each.name: each.default for each in parameters} | chosen,
     )
 
 
-def _smallest(name: str, cls: type[Network]) -> Network:
+def _smallest(name: str, cls: type[Network], options: dict[str, Any]) -> Network:
     """The network for one channel and two classes."""
     try:
-        return cls(1, 2, **cls.options_for(N_TIMEPOINTS, {}))
+        return cls(1, 2, **options)
     except TypeError as error:
         raise ConfigError(f"network {name}: has options without a default ({error})") from error
