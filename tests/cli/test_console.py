@@ -6,17 +6,18 @@ from tsconv.cli import console
 from tsconv.cli.console import Lines, Pace
 
 
-def test_lines_come_at_most_every_few_seconds(capsys, monkeypatch):
+def test_lines_come_soon_at_first_and_then_once_a_minute(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     lines = Lines(members=2, last=1)
 
-    for step in range(1, 31):
+    for step in range(1, 301):
         now[0] += 1
-        lines.on_step(0, step, 30)
+        lines.on_step(0, step, 300)
 
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 6
+    steps = [int(line.split("step ")[1].split()[0]) for line in said]
+    assert steps == [5, 15, 35, 75, 135, 195, 255]
     assert all("member 1 of 2, step" in line and "left" in line for line in said)
 
 

@@ -1,6 +1,6 @@
 """Words about the work, on stderr: messages, and how far a training is.
 
-On a terminal a training is one bar. Off it, it is a line every few seconds with the time in front,
+On a terminal a training is one bar. Off it, it is a line now and then with the time in front,
 flushed, so that a log of a batch job says what happens and stays short.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tsconv.workflows.train import EpochRecord, Watch
 
-SECONDS_BETWEEN_LINES = 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between lines: soon at first, then seldom
 
 
 class Words(logging.Handler):
@@ -105,18 +105,19 @@ class Pace:
 
 
 class Lines(Pace):
-    """The pace as a line every few seconds."""
+    """The pace as a line after 5 s, 10 s more, and so on up to one a minute."""
 
     def __init__(self, members: int, last: int) -> None:
         super().__init__(members, last)
         self.said = time.monotonic()
+        self.pause = FIRST_PAUSE
 
     def on_step(self, member: int, step: int, n_steps: int) -> None:
         """Note a step, and say so if nothing was said for a while."""
         super().on_step(member, step, n_steps)
         now = time.monotonic()
-        if now - self.said >= SECONDS_BETWEEN_LINES:
-            self.said = now
+        if now - self.said >= self.pause:
+            self.said, self.pause = now, min(2 * self.pause, LONGEST_PAUSE)
             where = f"member {member + 1} of {self.members}, step {step} of {n_steps}"
             say_timed(f"{where}, {self.describe()}")
 
