@@ -12,10 +12,10 @@ The rules, in order, where the schema does not say (names are compared without c
 
 import itertools
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,7 @@ TIME_NAMES = (
     "datetime",
     "index",
 )
-NUMBERED = re.compile(r"(.*?)(\d+(?:\.\d+)?)", flags=re.DOTALL)
+DIGITS = "0123456789"
 NO_LABEL = ""
 """``Schema(label="")`` says that a table has no label column, as one to predict may."""
 
@@ -155,10 +155,15 @@ def running_prefix(names: Sequence[str]) -> str | None:
     return parts[0][0] if is_even else None
 
 
+@lru_cache(maxsize=1 << 14)
 def _split(name: str) -> tuple[str, float | None]:
     """A name's prefix and the number at its end."""
-    match = NUMBERED.fullmatch(name)
-    return (match[1], float(match[2])) if match else (name, None)
+    prefix = name.rstrip(DIGITS)
+    if prefix == name:
+        return name, None
+    if prefix.endswith(".") and (whole := prefix[:-1].rstrip(DIGITS)) != prefix[:-1]:
+        prefix = whole
+    return prefix, float(name[len(prefix) :])
 
 
 def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:

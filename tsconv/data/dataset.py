@@ -149,8 +149,9 @@ class TimeSeriesDataset:
 
 def encode_labels(labels: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Label strings as (N,) indices into their sorted distinct values, and those values."""
-    codes, classes = pd.factorize(np.asarray(labels, dtype=object), sort=True)
-    return codes.astype(np.int64), tuple(str(label) for label in classes)
+    classes = tuple(sorted({str(label) for label in labels}))
+    position = {label: k for k, label in enumerate(classes)}
+    return np.array([position[str(label)] for label in labels], dtype=np.int64), classes
 
 
 def from_series(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -77,10 +78,20 @@ def find_format(path: Path) -> Format:
         UnknownNameError: no format has that suffix; the message lists those that exist.
     """
     suffix = path.suffix.lower()
-    known = {each: name for name in FORMATS.names() for each in FORMATS.get(name).suffixes}
-    if suffix not in known:
+    try:
+        return find_suffix(suffix)
+    except KeyError as error:
         found = f"the ending {suffix!r}" if suffix else "no ending"
-        raise UnknownNameError(f"{path}: found {found}; expected one of {', '.join(sorted(known))}")
+        known = (each for name in FORMATS.names() for each in FORMATS.get(name).suffixes)
+        raise UnknownNameError(
+            f"{path}: found {found}; expected one of {', '.join(sorted(known))}"
+        ) from error
+
+
+@cache
+def find_suffix(suffix: str) -> Format:
+    """The format that reads a suffix; looked up once, as that searches a folder."""
+    known = {each: name for name in FORMATS.names() for each in FORMATS.get(name).suffixes}
     return FORMATS.get(known[suffix])
 
 

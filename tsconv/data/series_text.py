@@ -7,7 +7,6 @@ where in a block each series stands; series_values.py parses the numbers.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,8 +21,8 @@ from tsconv.registry import did_you_mean
 COMMA, COLON, TAB = b",:\t"
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r\v\f"
-BLOCK_BYTES = 1 << 18  # parsed at a time
-PADDING_STEPS = (1024, 128, 16, 4, 1)
+BLOCK_BYTES = 3 << 17  # parsed at a time
+PADDING_STEPS = (1024, 256, 64, 16, 4, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +69,7 @@ class SeriesText(Instances):
         return [self.block[start:stop] for start, stop in spans]
 
     def with_lines(self, lines: Sequence[bytes], labels: list[bytes] | None) -> "SeriesText":
-        """The same instances with other text, values apart by commas."""
+        """The same instances with other text, values apart by commas, and nothing in between."""
         lengths = np.array([len(line) for line in lines])
         stops = np.cumsum(lengths + 1) - 1
         return replace(
@@ -85,32 +84,45 @@ class SeriesText(Instances):
     def without_padding(self, missing: bytes) -> "SeriesText":
         """The same without the ``missing``, such as ``,?``, that each series ends in."""
         steps = [missing * size for size in PADDING_STEPS]
-        stops = []
-        for start, stop in zip(self.starts, self.stops, strict=True):
-            for step in steps:
-                while self.block.endswith(step, start, stop):
-                    stop -= len(step)
+        endswith, stops = self.block.endswith, []
+        for start, whole in zip(self.starts, self.stops, strict=True):
+            stop = whole
+            if endswith(missing, start, stop):
+                for step in steps:
+                    while endswith(step, start, stop):
+                        stop -= len(step)
             stops.append(stop)
         lengths = zip(self.stops, stops, strict=True)
         padding = [(before - after) // len(missing) for before, after in lengths]
         return replace(self, stops=stops, padding=padding)
 
-    def is_tidy(self) -> bool:
-        """Whether the numbers can be parsed where they stand, and little else is in between."""
-        blanks = b" ?" if self.separator == TAB else b" \t?"
-        if any(blank in self.block for blank in (blanks[k : k + 1] for k in range(len(blanks)))):
-            return False
-        return sum(self.stops) - sum(self.starts) > 0.9 * len(self.block)
-
     def tidied(self) -> "SeriesText":
-        """The same with no spaces around values, NaN for ? and nothing between the series."""
-        text = b"\n".join(self.lines) + b"\n"
+        """The same as can be parsed where it stands: no spaces around values, NaN for ?.
+
+        Where much stands between the series, it is left out, for it would be searched in vain.
+        """
+        is_dense = sum(self.stops) - sum(self.starts) > 0.9 * len(self.block)
+        if is_dense and not any(blank in self.block for blank in self.blanks):
+            return self
+        dense = self.compacted()
+        return dense.normalised() if any(blank in dense.block for blank in self.blanks) else dense
+
+    def compacted(self) -> "SeriesText":
+        """The same with nothing but line ends between the series."""
+        return replace(self.with_lines(self.lines, self.labels), separator=self.separator)
+
+    def normalised(self) -> "SeriesText":
+        """The same as lines of values apart by commas, without spaces around them, NaN for ?."""
+        lines = b"\n".join(self.lines) + b"\n"
         if self.separator == TAB:
-            text = text.replace(b"\t", b",")
-        text = text.replace(b"?", b"NaN")
-        if b" " in text or b"\t" in text:
-            text = re.sub(rb"[ \t]*([,:\n])[ \t]*", rb"\1", text.lstrip(b" \t"))
-        return self.with_lines(text.split(b"\n")[:-1], self.labels)
+            lines = lines.replace(b"\t", b",")
+        lines = re.sub(rb"[ \t]*([,:\n])[ \t]*", rb"\1", lines.replace(b"?", b"NaN").lstrip(b" \t"))
+        return self.with_lines(lines.split(b"\n")[:-1], self.labels)
+
+    @property
+    def blanks(self) -> tuple[bytes, ...]:
+        """What must not stand in a series for its numbers to be parsed."""
+        return (b" ", b"?") if self.separator == TAB else (b" ", b"?", b"\t")
 
 
 def excerpt(text: bytes) -> str:
@@ -137,11 +149,8 @@ def read_texts(
         block = block.removeprefix(BOM) if line_no == 1 else block
         line_nos, starts, stops = [], [], []
         end = -1
-        for line_no in count(line_no):
-            start, end = end + 1, block.find(b"\n", end + 1)
-            if end < 0:
-                break
-            stop = end
+        while (start := end + 1) < len(block):
+            stop = end = block.index(b"\n", start)
             while stop > start and block[stop - 1] in BLANKS:
                 stop -= 1
             while start < stop and block[start] in indent:
@@ -150,6 +159,7 @@ def read_texts(
                 line_nos.append(line_no)
                 starts.append(start)
                 stops.append(stop)
+            line_no += 1
         if starts:
             yield SeriesText(path=path, line_nos=line_nos, block=block, starts=starts, stops=stops)
 
@@ -166,7 +176,11 @@ def encode_label_texts(
     """
     if instances.labels is None or all(label == b"?" for label in instances.labels):
         return None, declared or ()
-    labels = [decode_label(instances, row, label) for row, label in enumerate(instances.labels)]
+    known: dict[bytes, str] = {}
+    labels = [
+        known.get(label) or known.setdefault(label, decode_label(instances, row, label))
+        for row, label in enumerate(instances.labels)
+    ]
     if declared is None:
         if "?" in labels:
             raise instances.error(labels.index("?"), "expected a label, found '?' (unknown)")
@@ -174,11 +188,11 @@ def encode_label_texts(
     position = {label: k for k, label in enumerate(declared)}
     y = np.array([position.get(label, -1) for label in labels], dtype=np.int64)
     for row in np.flatnonzero(y < 0)[:1]:
-        found, known = labels[row], ", ".join(declared[:20])
+        found, shown = labels[row], ", ".join(declared[:20])
         raise instances.error(
             row,
             f"found label {excerpt(found.encode())}{did_you_mean(found, declared)}; expected one "
-            f"that the header declares: {known}{', ...' if len(declared) > 20 else ''}",
+            f"that the header declares: {shown}{', ...' if len(declared) > 20 else ''}",
         )
     return y, declared
 

@@ -118,18 +118,18 @@ def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
         FormatError: a value that is no number, an instance with another number of channels, or
             channels of one instance that differ in length.
     """
-    text = text if text.is_tidy() else text.tidied()
+    text = text.tidied()
     starts, stops = np.array(text.starts), np.array(text.stops)
     characters = np.frombuffer(text.block, dtype=np.uint8)
     ends = find_ends(characters, text.separator, starts, stops)  # of each value
     first, last = np.searchsorted(ends, starts), np.searchsorted(ends, stops)
-    if (first[1:] != last[:-1] + 1).any():  # separators between the series too, as in a label
-        return parse_series(text.tidied(), n_channels)
+    if (last - first).sum() + len(first) < len(ends):  # separators between series too, as in labels
+        return parse_series(text.compacted(), n_channels)
     offsets = value_offsets(ends)
     offsets[2 * first] = starts
     values = parse_numbers(text.block, offsets)
     if values is None:
-        raise number_error(text.tidied())
+        raise number_error(text.normalised())
     is_last = characters[ends] == COLON
     is_last[last] = True
     counts, lengths = count_values(np.flatnonzero(is_last), last)

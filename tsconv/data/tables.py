@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tsconv.data.cells import as_codes, as_float32, as_lists, as_text, fill_rows, is_ordered
 from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
-from tsconv.data.dataset import TimeSeriesDataset, encode_labels, from_series
+from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
 from tsconv.errors import FormatError
 
@@ -92,10 +93,11 @@ class Reading:
         """One time point a row, the rows of an instance in any order."""
         if self.schema.id is None or self.schema.time is None:
             raise FormatError(f"{self.table.columns.path}: a long table needs an id and a time")
-        codes, ids = pd.factorize(as_text(frame[self.schema.id]))
+        codes, ids = as_codes(frame[self.schema.id])
         times = self._times(frame, self.schema.time)
-        order = np.lexsort((times, codes))
-        frame, codes, times = frame.iloc[order], codes[order], times[order]
+        if not is_ordered(codes, times):
+            order = np.lexsort((times, codes))
+            frame, codes, times = frame.iloc[order], codes[order], times[order]
         is_twice = (codes[1:] == codes[:-1]) & (times[1:] == times[:-1])
         if is_twice.any():
             row = int(np.flatnonzero(is_twice)[0]) + 1
@@ -128,25 +130,31 @@ class Reading:
         return TimeSeriesDataset(X=X, lengths=lengths)
 
     def _from_lists(self, frame: pd.DataFrame, series: list[str]) -> TimeSeriesDataset:
-        instances = []
-        for row, cells in enumerate(zip(*(frame[name] for name in series), strict=True)):
-            lengths = [0 if cell is None else len(cell) for cell in cells]
-            if len(set(lengths)) > 1 or not lengths[0]:
-                raise FormatError(
-                    f"{self._place(frame, row)}: expected lists of one length in the columns "
-                    f"{', '.join(series)}, found the lengths {', '.join(map(str, lengths))}"
-                )
-            instances.append(_as_float32(np.stack([np.asarray(cell, float) for cell in cells])))
-        is_finite = np.array([not np.isinf(each).any() for each in instances])
-        if not is_finite.all():
-            row = int(np.argmin(is_finite))
-            raise FormatError(f"{self._place(frame, row)}: found a value that is not finite")
-        self._expect_values(np.array([not np.isnan(each).all() for each in instances]), frame)
-        return from_series(instances, channels=tuple(series))
+        columns = [as_lists(frame[name]) for name in series]
+        by_channel = np.stack([lengths for _, lengths in columns], axis=1)  # (N, C)
+        lengths = by_channel[:, 0].copy()
+        is_wrong = (by_channel != lengths[:, None]).any(axis=1) | (lengths == 0)
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            raise FormatError(
+                f"{self._place(frame, row)}: expected lists of one length in the columns "
+                f"{', '.join(series)}, found the lengths {', '.join(map(str, by_channel[row]))}"
+            )
+        stops = np.cumsum(lengths)
+        is_known = np.zeros(len(frame), dtype=np.bool_)
+        X = np.full((len(frame), len(series), lengths.max()), np.nan, dtype=np.float32)
+        for channel, (values, _) in enumerate(columns):
+            if np.isinf(values).any():
+                row = int(np.searchsorted(stops, np.argmax(np.isinf(values)), side="right"))
+                raise FormatError(f"{self._place(frame, row)}: found a value that is not finite")
+            is_known |= np.logical_or.reduceat(~np.isnan(values), stops - lengths)
+            fill_rows(X[:, channel], values, lengths)
+        self._expect_values(is_known, frame)
+        return TimeSeriesDataset(X=X, lengths=lengths, channels=tuple(series))
 
     def _numbers(self, frame: pd.DataFrame, names: list[str]) -> NDArray[np.float32]:
         """(rows, columns) of finite numbers and NaN."""
-        values = _as_float32(frame[names].to_numpy(dtype=np.float64, na_value=np.nan))
+        values = as_float32(frame[names].to_numpy(dtype=np.float64, na_value=np.nan))
         if np.isinf(values).any():
             row, column = (int(where[0]) for where in np.nonzero(np.isinf(values)))
             raise FormatError(
@@ -203,10 +211,11 @@ class Reading:
         numbers = self.table.columns.of_kind("number", without=(self.schema.label,))
         varying = {self.schema.id, self.schema.time, "", *numbers}
         for name in (name for name in frame.columns if name not in varying):
-            cells = as_text(frame[name])
-            differs = cells != cells[first_rows]
+            codes, texts = as_codes(frame[name])
+            differs = codes != codes[first_rows]
             if differs.any():
                 row = int(np.argmax(differs))
+                cells = texts[codes]
                 raise FormatError(
                     f"{self._place(frame, row)}: column {name!r}: expected one value for all rows "
                     f"of an id, found {cells[row]!r} after {cells[first_rows[row]]!r}"
@@ -214,12 +223,6 @@ class Reading:
 
     def _place(self, frame: pd.DataFrame, row: int) -> str:
         return self.table.place(int(frame.index[row]))
-
-
-def as_text(cells: "pd.Series[Any]") -> NDArray[np.object_]:
-    """(N,) the cells as the table spells them, '' for none."""
-    values = cells.to_numpy(dtype=object, na_value="")
-    return np.array([value if type(value) is str else str(value) for value in values], object)
 
 
 def to_wide(dataset: TimeSeriesDataset) -> pd.DataFrame:
@@ -287,11 +290,6 @@ def _joined(dataset: TimeSeriesDataset, *parts: pd.DataFrame | None) -> pd.DataF
             "rename the channel or the extra column"
         )
     return table
-
-
-def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # too large a number becomes inf, which the caller reports
-        return values.astype(np.float32)
 
 
 def _numbered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 from tsconv.data.dataset import from_series
 from tsconv.data.format import FORMATS, Schema, read_file, read_file_chunks, write_file
 from tsconv.data.formats.csv import CsvTable
+from tsconv.data.tables import read_table
 from tsconv.errors import FormatError
 
 WIDE = "label,t0,t1,t2\nup,1,2,3\ndown,3,2,1\n"
@@ -87,6 +88,20 @@ def test_empty_cells_at_the_end_are_padding_and_inner_ones_missing(tmp_path):
     assert dataset.lengths.tolist() == [3, 2]
     assert dataset.n_timepoints == 3
     assert dataset.missing().sum() == 2
+
+
+@pytest.mark.parametrize(
+    "row", ['"b",3,4,5', "b,3,NA,5", "b,3,4,5\r\n", " b,3,,5", "b, 3,4 ,5", "?,3,4,5", "b,1e3,+4,5"]
+)
+@pytest.mark.parametrize("chunk_size", [None, 1, 2])
+def test_table_that_is_not_plain_to_its_end_is_read_all_the_same(tmp_path, row, chunk_size):
+    path = save(tmp_path, "label,t0,t1,t2\na,1,2,3\nc,1,,\n" + row + "\nd,7,8,\n")
+    table = CsvTable(path)
+    general = list(read_table(table, Schema(), chunk_size))
+
+    chunks = list(read_file_chunks(path, Schema(), chunk_size))
+
+    assert [chunk.fingerprint() for chunk in chunks] == [each.fingerprint() for each in general]
 
 
 def test_file_without_header_names_columns_by_position(tmp_path):

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,5 +137,18 @@ def test_write_then_read_is_identity(tmp_path_factory, data):
 
     write_file(path, dataset)
     found = read_file(path)
+
+    assert found.fingerprint() == dataset.fingerprint()
+
+
+def test_lists_of_several_row_groups_are_one_dataset(tmp_path, monkeypatch):
+    series = [np.arange(2 * n, dtype=np.float32).reshape(2, n) for n in (3, 1, 2)]
+    dataset = from_series(series, ["a", "b", "a"], channels=("x", "z"))
+    write_file(tmp_path / "one.parquet", dataset)
+    table = pyarrow.parquet.read_table(tmp_path / "one.parquet")
+    pyarrow.parquet.write_table(table, tmp_path / "three.parquet", row_group_size=1)
+    monkeypatch.setattr("tsconv.data.formats.parquet.BATCH_CELLS", 1)
+
+    found = read_file(tmp_path / "three.parquet")
 
     assert found.fingerprint() == dataset.fingerprint()

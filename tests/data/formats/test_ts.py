@@ -213,6 +213,25 @@ def test_chunks_joined_are_the_file(tmp_path):
     np.testing.assert_array_equal(np.concatenate([each.X for each in chunks]), read_file(path).X)
 
 
+def test_commas_and_colons_in_comments_and_labels_are_no_values(tmp_path):
+    rows = "# a,b:c\n1,2:a\n\n% d,e\n3,4:b,c\n# f,g:h\n"
+
+    dataset = read_file(save(tmp_path, "@data\n" + rows))
+
+    assert dataset.X.tolist() == [[[1, 2]], [[3, 4]]]
+    assert dataset.classes == ("a", "b,c")
+
+
+def test_line_longer_than_a_block_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("tsconv.data.series_text.BLOCK_BYTES", 16)
+    path = save(tmp_path, "@data\n" + "1.25,-2.5,3e2,4,5,6:a\n7:b\n" * 3 + "8:c")
+
+    dataset = read_file(path)
+
+    assert dataset.lengths.tolist() == [6, 1, 6, 1, 6, 1, 1]
+    assert "".join(dataset.labels) == "abababc"
+
+
 def test_error_in_a_later_block_names_its_line(tmp_path):
     row = ",".join(["0.25"] * 10_000)
     path = save(tmp_path, "@data\n" + f"{row}:a\n" * 20 + f"{row[:-1]}x:a\n")

@@ -165,7 +165,9 @@ def split_channels(text: SeriesText, row: int, series: bytes) -> bytes:
     series = series.strip()
     if len(series) < 2 or series[:1] not in (b"'", b'"') or series[:1] != series[-1:]:
         raise text.error(row, f"expected a quoted series, found {excerpt(series)}")
-    return series[1:-1].strip().removesuffix(b"\\n").replace(b"\\n", b":")
+    first, *rest = series[1:-1].strip().removesuffix(b"\\n").split(b"\\")  # a byte is found sooner
+    channels = [part[1:] if part.startswith(b"n") else b"\\" + part for part in rest]
+    return b":".join([first, *channels])
 
 
 def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:

@@ -49,7 +49,7 @@ class ParquetTable:
     def _batches(self, names: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
         try:
             for batch in self.file.iter_batches(batch_size=n_rows, columns=names):
-                yield batch.to_pandas(ignore_metadata=True)
+                yield batch.to_pandas(ignore_metadata=True, types_mapper=_keep_lists)
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise FormatError(f"{self.path}: is damaged or cut off; {reason}") from error
@@ -79,6 +79,11 @@ class Parquet:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Any table as .parquet, without its index."""
     pyarrow.parquet.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+
+
+def _keep_lists(type: pa.DataType) -> pd.ArrowDtype | None:
+    """Lists stay Arrow's: an array of numpy arrays would cost more than all the rest."""
+    return pd.ArrowDtype(type) if _kind(type) == "list" else None
 
 
 def _kind(type: pa.DataType) -> Kind:

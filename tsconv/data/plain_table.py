@@ -1,0 +1,128 @@
+"""Wide tables of text without quotes, read like any other series text: some times as fast.
+
+This reads what is plain and nothing else: a row an instance, its series in neighbouring columns,
+no value missing but at the end. Whatever differs is left to the general reader of tables, which
+also knows what is wrong with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tsconv.data.columns import NO_LABEL
+from tsconv.data.dataset import TimeSeriesDataset, encode_labels
+from tsconv.data.format import Schema
+from tsconv.data.series_text import COMMA, TAB, SeriesText, read_texts
+from tsconv.data.series_values import SeriesValues, parse_chunks, trim_padding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlainTable:
+    """Where a wide table has what.
+
+    Attributes:
+        path: the file.
+        schema: with every column found.
+        before: the names of the columns before the series.
+        after: the names of those after it.
+        delimiter: a comma or a tab.
+        has_header: whether the first line names the columns.
+    """
+
+    path: Path
+    schema: Schema
+    before: Sequence[str]
+    after: Sequence[str]
+    delimiter: bytes
+    has_header: bool
+
+    def read(self, chunk_size: int | None) -> Iterator[TimeSeriesDataset]:
+        """Datasets of at most ``chunk_size`` instances, or one of all for None.
+
+        Raises:
+            ValueError: something is not plain; the message is not for the user.
+        """
+        with self.path.open("rb") as file:
+            line_no = 1
+            for header in file if self.has_header else ():
+                line_no += 1
+                if header.strip():
+                    expect_plain(header)
+                    break
+            texts = map(self._split, read_texts(self.path, file, line_no, indent=b""))
+            for chunk in parse_chunks(texts, 1, chunk_size):
+                if (chunk.widths != len(self.schema.series)).any():
+                    raise ValueError("rows of different width")
+                yield self._dataset(chunk)
+
+    def _split(self, text: SeriesText) -> SeriesText:
+        """The same instances; as label, all cells of a row that are not its series."""
+        block = text.block
+        expect_plain(block)
+        starts, stops, labels = [], [], []
+        for line_start, line_stop in zip(text.starts, text.stops, strict=True):
+            if block[line_stop] not in b"\r\n":
+                raise ValueError("blanks at the end of a line")
+            start, stop = line_start, line_stop
+            for _ in self.before:
+                start = block.index(self.delimiter, start, stop) + 1
+            for _ in self.after:
+                stop = block.rindex(self.delimiter, start, stop)
+            starts.append(start)
+            stops.append(stop)
+            labels.append(block[line_start:start] + block[stop + 1 : line_stop])
+        separator = TAB if self.delimiter == b"\t" else COMMA
+        split = replace(text, starts=starts, stops=stops, labels=labels, separator=separator)
+        return split.without_padding(self.delimiter)
+
+    def _dataset(self, chunk: SeriesValues) -> TimeSeriesDataset:
+        X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
+        names, schema = [*self.before, *self.after], self.schema
+        delimiter = self.delimiter.decode()
+        rows = [label.decode("utf-8").split(delimiter) for label in chunk.labels or ()]
+        cells = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        y: NDArray[np.int64] | None = None
+        classes: tuple[str, ...] = ()
+        if schema.label is not None and schema.label != NO_LABEL:
+            if not all(map(str.strip, cells[schema.label])):
+                raise ValueError("a row without a label")
+            y, classes = encode_labels(cells[schema.label])
+        extras = [name for name in names if name not in {schema.label, schema.id, schema.time, ""}]
+        return TimeSeriesDataset(
+            X=X,
+            lengths=lengths,
+            y=y,
+            classes=classes,
+            ids=None if schema.id is None else np.array(cells[schema.id], dtype=object),
+            extras=pd.DataFrame({name: cells[name] for name in extras}) if extras else None,
+            name=self.path.stem,
+        )
+
+
+def expect_plain(block: bytes) -> None:
+    """Raise ValueError where a quote or a lone carriage return makes cells and lines uncertain."""
+    if b'"' in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+        raise ValueError("quotes or lone carriage returns")
+
+
+def find_plain(
+    path: Path, names: Sequence[str], schema: Schema, delimiter: str, *, has_header: bool
+) -> PlainTable | None:
+    """The table of these columns if it may be a plain one."""
+    n_series = len(schema.series)
+    first = names.index(schema.series[0])
+    is_run = list(names[first : first + n_series]) == list(schema.series)
+    if schema.layout != "wide" or not is_run or delimiter not in ",\t":
+        return None
+    return PlainTable(
+        path=path,
+        schema=schema,
+        before=names[:first],
+        after=names[first + n_series :],
+        delimiter=delimiter.encode(),
+        has_header=has_header,
+    )
