@@ -69,7 +69,7 @@ def test_readme_output_has_the_shape_of_what_the_commands_print(checkout: Path) 
     )
 
     untold = ("arithmetic", "precision", "memory")  # differ from machine to machine
-    printed = [line for line in ran.stdout.splitlines() if not line.startswith(untold)]
+    printed = [line for line in ran.stdout.rstrip().splitlines() if not line.startswith(untold)]
     assert [line for line in shown if not line.startswith(untold)] == printed
 
 
