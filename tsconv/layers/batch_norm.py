@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tsconv.layers import LAYERS
 
+
+@LAYERS.register("batch_norm")
 class BatchNorm(nn.Module):
     """Normalise each channel over instances and time, then scale and shift it.
 
