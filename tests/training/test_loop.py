@@ -232,6 +232,8 @@ def test_the_paper_recipe_is_adam_with_keras_epsilon():
 
 
 def test_training_lowers_the_loss():
-    history = fit_toy(training__steps=40, training__batch_size=24, training__lr=3e-3).members[0].history
+    history = (
+        fit_toy(training__steps=40, training__batch_size=24, training__lr=3e-3).members[0].history
+    )
 
     assert history[-1].train_loss < 0.7 * history[0].train_loss
