@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import make_toy_dataset
 
-from tsconv.training.batches import Batch, as_batch, shuffled, steps_per_epoch
+from tsconv.training import batches
+from tsconv.training.batches import Batch, as_batch, in_order, shuffled, steps_per_epoch
 
 
 def make_batch(n_instances):
@@ -54,3 +55,14 @@ def test_lengths_are_there_only_where_a_series_is_padded(unequal):
 
     assert (batch.lengths is not None) == unequal
     assert np.array_equal(batch.x.numpy(), dataset.X, equal_nan=True)
+
+
+@pytest.mark.parametrize(("length", "sizes"), [(1, [5]), (4, [3, 2]), (100, [1] * 5)])
+def test_the_longer_the_series_the_fewer_are_computed_at_once(monkeypatch, length, sizes):
+    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 12)
+    x = torch.arange(5.0)[:, None, None].expand(5, 1, length)
+
+    parts = list(in_order(Batch(x=x)))
+
+    assert [len(part) for part in parts] == sizes
+    assert torch.equal(torch.cat([part.x for part in parts]), x)

@@ -4,7 +4,7 @@ import torch
 from toy import SMALL, make_toy_dataset
 
 from tsconv.networks import NETWORKS
-from tsconv.training import inference
+from tsconv.training import batches
 from tsconv.training.batches import as_batch
 from tsconv.training.inference import infer_proba
 from tsconv.training.precision import Arithmetic
@@ -43,7 +43,7 @@ def test_the_size_of_a_batch_does_not_matter(name, values, monkeypatch):
     network, data = make_network(name), make_batch()
     expected = infer_proba(network, data, FLOAT32)
 
-    monkeypatch.setattr(inference, "VALUES_PER_BATCH", values)
+    monkeypatch.setattr(batches, "VALUES_AT_ONCE", values)
 
     assert infer_proba(network, data, FLOAT32) == pytest.approx(expected, abs=1e-5)
 

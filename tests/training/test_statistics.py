@@ -4,7 +4,7 @@ from toy import SMALL
 
 from tsconv.networks import NETWORKS
 from tsconv.networks.inception import Inception
-from tsconv.training import statistics
+from tsconv.training import batches
 from tsconv.training.batches import Batch
 from tsconv.training.precision import Arithmetic
 from tsconv.training.statistics import settle_statistics
@@ -46,7 +46,7 @@ def test_a_short_last_batch_counts_by_its_instances(monkeypatch):
     settle(network, data)
     expected = norm.running_mean.clone()
 
-    monkeypatch.setattr(statistics, "VALUES_PER_BATCH", 4 * 12)  # 10 instances as 4, 4 and 2
+    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 4 * 12)  # 10 instances as 4, 4 and 2
     settle(network, data)
 
     assert torch.allclose(norm.running_mean, expected, atol=1e-5)

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from tsconv.data.dataset import TimeSeriesDataset
 
+VALUES_AT_ONCE = 2**17
+"""Time points of all series together that are computed at once where no batch size is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -61,6 +64,18 @@ def shuffled(data: Batch, batch_size: int, generator: torch.Generator) -> Iterat
     order = torch.randperm(len(data), generator=generator).to(data.x.device)
     for start in range(0, len(data), batch_size):
         yield data.take(order[start : start + batch_size])
+
+
+def in_order(data: Batch) -> Iterator[Batch]:
+    """All series as they come, so many at a time that memory stays bounded for any length."""
+    size = most_at_once(data)
+    for start in range(0, len(data), size):
+        yield data.take(slice(start, start + size))
+
+
+def most_at_once(data: Batch) -> int:
+    """Series of this length that VALUES_AT_ONCE allows, at least one."""
+    return max(1, VALUES_AT_ONCE // data.x.shape[-1])
 
 
 def steps_per_epoch(n_instances: int, batch_size: int) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
-from tsconv.training.batches import Batch, shuffled, steps_per_epoch
+from tsconv.training.batches import Batch, in_order, shuffled, steps_per_epoch
 from tsconv.training.precision import Arithmetic
 from tsconv.training.schedules import make_schedule
 from tsconv.training.selection import Selected, Selector
@@ -167,8 +167,7 @@ def mean_loss(
     """Mean loss of the network as it predicts, over a part it is not trained on."""
     network.eval()
     total = 0.0
-    for start in range(0, len(data), 256):
-        batch = data.take(slice(start, start + 256))
+    for batch in in_order(data):
         with arithmetic.autocast():
             logits = network(batch.x, batch.lengths)
         total += weighted_loss(logits, batch, class_weights).item() * len(batch)

@@ -10,10 +10,8 @@ accuracy .880 and log-loss .302 without, .987 and .050 with.
 import torch
 from torch import nn
 
-from tsconv.training.batches import Batch, shuffled
+from tsconv.training.batches import Batch, most_at_once, shuffled
 from tsconv.training.precision import Arithmetic
-
-VALUES_PER_BATCH = 2**17
 
 
 @torch.no_grad()
@@ -25,10 +23,9 @@ def settle_statistics(
     if not norms:
         return
     momenta = [each.momentum for each in norms]
-    size = max(1, VALUES_PER_BATCH // data.x.shape[-1])
     network.train()
     seen = 0
-    for batch in shuffled(data, size, generator):
+    for batch in shuffled(data, most_at_once(data), generator):
         seen += len(batch)
         for norm in norms:
             norm.momentum = len(batch) / seen  # type: ignore[assignment]
