@@ -104,6 +104,15 @@ def test_a_finished_run_is_not_overwritten_unasked(toy):
     )
 
 
+def test_a_finished_run_without_a_test_part_is_not_said_to_have_metrics(tmp_path):
+    path = write_series(tmp_path / "toy.csv", [[1, 2, 3], [4, 5, 6]] * 2, ["a", "b"] * 2)
+    assert call("train", path, *TINY, "--out", tmp_path / "run").exit_code == 0
+
+    again = call("train", path, *TINY, "--out", tmp_path / "run")
+
+    expect_one_line_error(again, "already finished; see config.json in it")
+
+
 def test_overwrite_trains_again(tmp_path):
     data = make_toy_set(tmp_path)
     call("train", data, *TINY, "--out", tmp_path / "run")

@@ -66,9 +66,10 @@ class Run:
 def refuse_finished(directory: RunDir) -> None:
     """Raise RunError where there is a finished run, which nothing but an --overwrite touches."""
     if directory.done.exists():
+        there = [each.name for each in (directory.config, directory.metrics) if each.exists()]
         raise RunError(
-            f"{directory.path}: already finished; see {directory.config.name} and "
-            f"{directory.metrics.name} in it; --overwrite to train again, or another --out"
+            f"{directory.path}: already finished; see {' and '.join(there)} in it; --overwrite to "
+            "train again, or another --out"
         )
 
 
