@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import tsconv
 from tsconv.layers.batch_norm import BatchNorm
-from tsconv.layers.convolution import Convolution, channels_last
+from tsconv.layers.convolution import Convolution
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head
@@ -45,7 +45,7 @@ class FCN(Network):
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = time_mask(lengths, x.shape[-1])  # None when every series is whole
-        x = channels_last(zero_padding(x, mask))
+        x = zero_padding(x, mask)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = norm(convolution(x), mask).relu()
         return x

@@ -278,9 +278,11 @@ def build_network(config: Config, n_channels: int, n_classes: int) -> Network:
                 f"{config.network.name} has: {', '.join(known)}"
             )
     try:
-        return cls(n_channels, n_classes, **options)
+        network = cls(n_channels, n_classes, **options)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ConfigError(f"network {config.network.name} with {options}: {error}") from error
+    network.fused = config.training.fused
+    return network
 
 
 def _try_network(config: Config, n_channels: int, n_classes: int) -> None:

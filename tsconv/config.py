@@ -94,6 +94,9 @@ class TrainingConfig(Checked):
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "arithmetic of convolutions; auto takes bfloat16 where the processor has it"
     )
+    fused: bool = setting(
+        True, "compute by the fast ways of this package; false takes PyTorch's own operators"
+    )
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
 
     def __post_init__(self) -> None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tsconv.layers.convolution import Convolution, channels_last
+from tsconv.layers.convolution import Convolution, parallel
+from tsconv.layers.layout import fused_layers
 
 
 def random(*shape):
@@ -41,13 +42,23 @@ def test_the_length_is_kept_whatever_the_kernel(length):
     assert convolution(random(1, 2, length)).shape == (1, 3, length)
 
 
-def test_channels_last_is_the_same_tensor_in_another_memory_order():
-    x = random(2, 3, 5)
+def test_parallel_convolutions_are_those_of_each_side_by_side():
+    branches, x = [Convolution(3, 4, k, bias=False) for k in (9, 4, 1)], random(2, 3, 20)
 
-    y = channels_last(x)
+    y = parallel(x, branches)
 
-    assert torch.equal(x, y)
-    assert y.stride() == (15, 1, 3)
+    assert torch.allclose(y, torch.cat([each(x) for each in branches], dim=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_convolutions_take_any_memory_order(fused):
+    convolution, x = Convolution(3, 4, 5), random(2, 3, 20)
+
+    with fused_layers(fused):
+        y = convolution(x)
+        again = convolution(x.permute(2, 0, 1).contiguous().permute(1, 2, 0))
+
+    assert torch.allclose(y, again, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 4, 9])
@@ -55,7 +66,7 @@ def test_channels_last_is_the_same_tensor_in_another_memory_order():
 @pytest.mark.parametrize("padding", ["same", "causal"])
 def test_bfloat16_gives_what_float32_does_forward_and_backward(kernel_size, dilation, padding):
     convolution = Convolution(3, 4, kernel_size, dilation=dilation, padding=padding)
-    x = channels_last(random(5, 3, 11)).requires_grad_()
+    x = random(5, 3, 11).requires_grad_()
     inputs = (x, *convolution.parameters())
 
     full = convolution(x)

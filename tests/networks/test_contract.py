@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from toy import SMALL, fit_toy, make_toy_dataset
 
+from tsconv.layers.layout import fused_layers
 from tsconv.networks import NETWORKS
 
 each_network = pytest.mark.parametrize("name", NETWORKS.names())
@@ -116,6 +117,25 @@ def test_the_gradient_reaches_every_parameter(name, lengths):
         assert parameter.grad is not None, key
         assert torch.isfinite(parameter.grad).all(), key
         assert parameter.grad.abs().sum() > 0, key
+
+
+@each_network
+@pytest.mark.parametrize("lengths", [None, torch.tensor([90, 41, 7, 90])])
+def test_fused_layers_compute_what_pytorch_operators_do(name, lengths):
+    network, x = NETWORKS.get(name)(2, 3).double().train(), random(4, 2, 90).double()
+    backbone = [each for each_name, each in network.named_parameters() if "head" not in each_name]
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    answers = []
+    for fused in (True, False):
+        with fused_layers(fused):
+            features = network.features(x, lengths)
+        grads = torch.autograd.grad(features.square().mean(), backbone)
+        answers.append((features, *grads))
+
+    for fast, plain in zip(*answers, strict=True):
+        assert torch.allclose(fast, plain, atol=1e-9 * plain.abs().max().item())
 
 
 @each_network

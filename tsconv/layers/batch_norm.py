@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.layers import LAYERS
+from tsconv.layers.layout import as_rows, from_rows, is_fused
 
 
 @LAYERS.register("batch_norm")
@@ -41,8 +42,9 @@ class BatchNorm(nn.Module):
         if mask is not None:
             return self._masked(x, mask)
         several = x.shape[0] * x.shape[2] > 1  # one value has no variance: use the running one
-        return F.batch_norm(
-            x.unsqueeze(2),
+        values = as_rows(x) if is_fused() else x
+        y = F.batch_norm(
+            values,
             self.running_mean,
             self.running_var,
             self.weight,
@@ -50,18 +52,23 @@ class BatchNorm(nn.Module):
             training=self.training and several,
             momentum=self.momentum,
             eps=self.eps,
-        ).squeeze(2)
+        )
+        return from_rows(y, x) if is_fused() else y
 
     def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
         mean, var = self.running_mean, self.running_var
-        count = mask.sum()
-        if self.training and count > 1:
-            inside = x.float().masked_fill(~mask, 0)
-            mean = inside.sum((0, 2)) / count
-            var = (inside - mean[:, None]).square().masked_fill(~mask, 0).sum((0, 2)) / count
+        if self.training:
+            count = mask.sum()
+            inside = x.to(mean.dtype).masked_fill(~mask, 0)
+            average = inside.sum((0, 2)) / count
+            spread = (inside - average[:, None]).square().masked_fill(~mask, 0).sum((0, 2))
+            several = count > 1  # compared on the device: nobody waits for the answer
+            mean = torch.where(several, average, mean)
+            var = torch.where(several, spread / count, var)
             with torch.no_grad():
+                unbiased = torch.where(several, spread / (count - 1), var)
                 self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(var * count / (count - 1), self.momentum)
+                self.running_var.lerp_(unbiased, self.momentum)
         scale = self.weight * torch.rsqrt(var + self.eps)  # (C,)
         shift = self.bias - mean * scale
         y = x * scale[:, None] + shift[:, None]

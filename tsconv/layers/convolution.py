@@ -1,18 +1,22 @@
-"""Convolution over time that keeps the length, computed in the memory layout processors like.
+"""Convolution over time that keeps the length, each by the way that is fastest for it.
 
-The tensor is (N, C, L) to whoever reads; in memory the channels of one time point lie together.
-There a convolution of kernel size one is a product of matrices, and a wider one is a 2-D
-convolution of height one, for which oneDNN and cuDNN have their fastest kernels.
+Kernels of size one are a product of matrices. On a processor, wide kernels over many channels go
+through the frequency domain and the others through windows; on a GPU they are 2-D convolutions of
+height one, for which cuDNN has its fastest kernels. Without fused layers, all are PyTorch's own.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Borders = tuple[int, int]
-"""Zeros before the first and after the last time point."""
+from tsconv.layers import frequency, windows
+from tsconv.layers.layout import as_rows, from_rows, is_fused, side_by_side
+
+Offsets = tuple[int, ...]
+"""Of each tap of a kernel, the time from the output to the input that it weighs."""
 
 
 class Convolution(nn.Module):
@@ -42,28 +46,93 @@ class Convolution(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.dilation = dilation
         reach = dilation * (kernel_size - 1)
         left = reach if padding == "causal" else reach // 2
-        self.borders = (left, reach - left)
+        self.offsets = tuple(range(-left, reach - left + 1, dilation))
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel_size))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolve(x, self.weight, self.bias, self.borders, self.dilation)
+        return convolve(x, [self.weight], [self.offsets], self.bias)
+
+
+def parallel(x: Tensor, convolutions: Iterable[nn.Module]) -> Tensor:
+    """Several convolutions without bias of one input (N, C, L), their channels side by side."""
+    each = [convolution for convolution in convolutions if isinstance(convolution, Convolution)]
+    return convolve(x, [one.weight for one in each], [one.offsets for one in each])
 
 
 def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, borders: Borders, dilation: int = 1
+    x: Tensor,
+    weights: Sequence[Tensor],
+    offsets: Sequence[Offsets],
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """Cross-correlation of x (N, C, L) with weight (C', C, k), zeros added at both borders."""
-    if weight.shape[2] == 1:
-        return F.linear(x.transpose(1, 2), weight[:, :, 0], bias).transpose(1, 2)
-    padded = F.pad(x.unsqueeze(2), borders)  # (N, C, 1, L + borders): 2-D has the faster kernels
-    return F.conv2d(padded, weight.unsqueeze(2), bias, dilation=(1, dilation)).squeeze(2)
+    """Cross-correlations of one input with several kernels, side by side.
+
+    Args:
+        x: (N, C, L), any memory order.
+        weights: (C', C, k) each.
+        offsets: for each kernel, the time from an output to the input that each tap weighs, evenly
+            spaced; zeros lie beyond both ends.
+        bias: (sum of the C',).
+
+    Returns:
+        (N, sum of the C', L).
+    """
+    if not is_fused():
+        y = torch.cat([_plain(x, *each) for each in zip(weights, offsets, strict=True)], dim=1)
+    elif len(weights) == 1 and weights[0].shape[2] == 1:
+        y = from_rows(F.linear(as_rows(x), weights[0][:, :, 0]), x)
+    elif x.device.type == "cpu":
+        time_first = _as_computed(x).permute(2, 0, 1).contiguous()
+        y = _by_products(time_first, weights, offsets).permute(1, 2, 0)
+    else:
+        y = side_by_side(*(_by_cudnn(x, *each) for each in zip(weights, offsets, strict=True)))
+    return y if bias is None else y + bias.to(y.dtype)[:, None]
 
 
-def channels_last(x: Tensor) -> Tensor:
-    """``x`` (N, C, L), the same values, with the channels of one time point side by side."""
-    return x.transpose(1, 2).contiguous().transpose(1, 2)
+def _plain(x: Tensor, weight: Tensor, offsets: Offsets) -> Tensor:
+    """By PyTorch's own convolution: the reference for the others."""
+    return F.conv1d(F.pad(x, _borders(offsets)), weight, dilation=_dilation(offsets))
+
+
+def _by_cudnn(x: Tensor, weight: Tensor, offsets: Offsets) -> Tensor:
+    """As a 2-D convolution of height one with channels last."""
+    flat = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    padded = F.pad(flat, _borders(offsets))
+    dilation = (1, _dilation(offsets))
+    return F.conv2d(padded, weight.unsqueeze(2), dilation=dilation).squeeze(2)
+
+
+def _by_products(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Tensor:
+    """(L, N, C) -> (L, N, sum of the C'), through the frequency domain or windows."""
+    seen = [_within(len(x), *each) for each in zip(weights, offsets, strict=True)]
+    weights, offsets = [weight for weight, _ in seen], [taps for _, taps in seen]
+    if frequency.pays(len(x), weights, offsets):
+        return frequency.convolve(x, weights, offsets)
+    return torch.cat([windows.convolve(x, *each) for each in seen], dim=-1)
+
+
+def _within(length: int, weight: Tensor, offsets: Offsets) -> tuple[Tensor, Offsets]:
+    """The taps that ever meet a series of this length, at least one."""
+    inside = [k for k, tap in enumerate(offsets) if abs(tap) < length]
+    taps = slice(inside[0], inside[-1] + 1)
+    return weight[:, :, taps], offsets[taps]
+
+
+def _as_computed(x: Tensor) -> Tensor:
+    """``x`` in the type in which convolutions are computed here."""
+    if torch.is_autocast_enabled("cpu") and x.dtype == torch.float32:
+        return x.to(torch.get_autocast_dtype("cpu"))
+    return x
+
+
+def _borders(offsets: Offsets) -> tuple[int, int]:
+    """Zeros that the kernel needs before the first and after the last time point."""
+    return -offsets[0], offsets[-1]
+
+
+def _dilation(offsets: Offsets) -> int:
+    return offsets[1] - offsets[0] if len(offsets) > 1 else 1

@@ -7,9 +7,11 @@ place of PyTorch's pooling, which visits each window alone and takes some four t
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tsconv.layers.layout import is_fused
 from tsconv.layers.masking import zero_padding
 
 
@@ -17,7 +19,7 @@ def max_pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """The largest of each time point and its two neighbours inside the series, (N, C, L)."""
     if mask is not None:
         x = x.masked_fill(~mask, -torch.inf)
-    y: Tensor = _MaxOfThree.apply(x)  # type: ignore[no-untyped-call]
+    y: Tensor = _MaxOfThree.apply(x) if is_fused() else F.max_pool1d(x, 3, 1, 1)  # type: ignore[no-untyped-call]
     return zero_padding(y, mask)
 
 

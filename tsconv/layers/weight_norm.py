@@ -42,7 +42,7 @@ class WeightNormConvolution(Convolution):
         return self.direction * (self.length[:, None, None] / _norm(self.direction))
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolve(x, self.normed_weight(), self.bias, self.borders, self.dilation)
+        return convolve(x, [self.normed_weight()], [self.offsets], self.bias)
 
 
 def _norm(weight: Tensor) -> Tensor:

@@ -41,9 +41,10 @@ class Head(nn.Module):
 
 
 def _mean(features: Tensor, lengths: Tensor | None) -> Tensor:
+    over_time = features.permute(2, 0, 1)  # so that the gradient lies in memory as features do
     if lengths is None:
-        return features.mean(-1, dtype=torch.float32)
-    return features.sum(-1, dtype=torch.float32) / lengths[:, None]
+        return over_time.mean(0, dtype=torch.float32)
+    return over_time.sum(0, dtype=torch.float32) / lengths[:, None]
 
 
 def _max(features: Tensor, lengths: Tensor | None) -> Tensor:

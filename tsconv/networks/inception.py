@@ -8,11 +8,11 @@ Glorot-uniform weights, batch-norm constants, 'same' padding, a convolution in e
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from tsconv.layers.batch_norm import BatchNorm
-from tsconv.layers.convolution import Convolution, channels_last
+from tsconv.layers.convolution import Convolution, parallel
+from tsconv.layers.layout import side_by_side
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
 from tsconv.networks import NETWORKS, Network
@@ -80,7 +80,7 @@ class Inception(Network):
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = time_mask(lengths, x.shape[-1])
-        x = channels_last(zero_padding(x, mask))
+        x = zero_padding(x, mask)
         for block in self.blocks:
             x = block(x, mask)
         return x
@@ -119,7 +119,7 @@ class InceptionBlock(nn.Module):
         if self.shortcut is None or self.shortcut_norm is None:
             return x
         shortcut: Tensor = self.shortcut_norm(self.shortcut(start), mask)
-        return (shortcut + x).relu_()
+        return (shortcut + x).relu()
 
 
 class InceptionModule(nn.Module):
@@ -144,7 +144,7 @@ class InceptionModule(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         narrow = x if self.bottleneck is None else self.bottleneck(x)
-        parts = [branch(narrow) for branch in self.branches]
-        parts.append(self.pool_branch(max_pool(x, mask)))
-        normed: Tensor = self.norm(torch.cat(parts, dim=1), mask)
-        return normed.relu_()
+        wide = parallel(narrow, self.branches)
+        pooled = self.pool_branch(max_pool(x, mask))
+        normed: Tensor = self.norm(side_by_side(wide, pooled), mask)
+        return normed.relu()

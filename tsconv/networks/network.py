@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from tsconv.layers.layout import fused_layers
 from tsconv.registry import Registry
 
 
@@ -21,6 +22,9 @@ class Network(nn.Module, ABC):
     """Authors, title, venue and address of the paper, on one line."""
 
     head: nn.Module
+
+    fused: bool = True
+    """Whether layers compute by this package's fast ways, or by PyTorch's own operators."""
 
     @property
     @abstractmethod
@@ -42,7 +46,8 @@ class Network(nn.Module, ABC):
         return sum(each.numel() for each in self.parameters() if each.requires_grad)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.head(self.features(x, lengths), lengths)
+        with fused_layers(self.fused):
+            logits: Tensor = self.head(self.features(x, lengths), lengths)
         return logits
 
 

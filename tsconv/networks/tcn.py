@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from tsconv.layers.convolution import Convolution, channels_last
+from tsconv.layers.convolution import Convolution
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.weight_norm import WeightNormConvolution
 from tsconv.networks import NETWORKS, Network
@@ -90,7 +90,7 @@ class TCN(Network):
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = time_mask(lengths, x.shape[-1])
-        x = channels_last(zero_padding(x, mask))
+        x = zero_padding(x, mask)
         for block in self.blocks:  # causal: what lies after the end reaches nothing before it
             x = block(x)
         return zero_padding(x, mask)

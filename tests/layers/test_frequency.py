@@ -1,0 +1,90 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsconv.layers import frequency
+from tsconv.layers.frequency import Tiling, choose_tiling, operations
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def centred(kernel_size, dilation=1):
+    reach = dilation * (kernel_size - 1)
+    return tuple(range(-(reach // 2), reach - reach // 2 + 1, dilation))
+
+
+def by_pytorch(x, weights, offsets):
+    """The same correlations, each by ``F.conv1d``, (L, N, C) -> (L, N, C')."""
+    parts = []
+    for weight, taps in zip(weights, offsets, strict=True):
+        dilation = taps[1] - taps[0] if len(taps) > 1 else 1
+        padded = F.pad(x.permute(1, 2, 0), (-taps[0], taps[-1]))
+        parts.append(F.conv1d(padded, weight, dilation=dilation))
+    return torch.cat(parts, dim=1).permute(2, 0, 1)
+
+
+kernels = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 3)), min_size=1, max_size=3)
+
+
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 3), kernels, st.booleans())
+def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, sizes, causal):
+    offsets = [centred(*size) for size in sizes]
+    if causal:
+        offsets = [tuple(tap - taps[-1] for tap in taps) for taps in offsets]
+    x = random(length, n, c).requires_grad_()
+    weights = [random(2, c, size, seed=size).requires_grad_() for size, _ in sizes]
+
+    y = frequency.convolve(x, weights, offsets)
+    expected = by_pytorch(x, weights, offsets)
+
+    assert torch.allclose(y, expected, atol=1e-9)
+    towards = random(*y.shape, seed=1)
+    grads = torch.autograd.grad(y, [x, *weights], towards)
+    for grad, exact in zip(
+        grads, torch.autograd.grad(expected, [x, *weights], towards), strict=True
+    ):
+        assert torch.allclose(grad, exact, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_tiles", [1, 2, 3, 7])
+def test_every_tiling_gives_the_same(n_tiles, monkeypatch):
+    x, weight, taps = random(50, 2, 3).requires_grad_(), random(4, 3, 6), centred(6)
+    kept = -(-50 // n_tiles)
+    tiling = Tiling(n_tiles, kept + 5, kept, 2) if n_tiles > 1 else Tiling(1, 53, 50, 0)
+    monkeypatch.setattr(frequency, "choose_tiling", lambda *_: tiling)
+
+    y = frequency.convolve(x, [weight], [taps])
+
+    expected = by_pytorch(x, [weight], [taps])
+    assert torch.allclose(y, expected, atol=1e-10)
+    grad, exact = (torch.autograd.grad(each.square().sum(), x)[0] for each in (y, expected))
+    assert torch.allclose(grad, exact, atol=1e-9)
+
+
+def test_cost_grows_linearly_with_length():
+    def cost(length):
+        return operations(choose_tiling(length, (19, 20), (32, 96)), 32, 96)
+
+    assert cost(20_000) == pytest.approx(20 * cost(1_000), rel=0.02)
+
+
+def test_wide_kernels_on_many_channels_pay_and_narrow_ones_do_not():
+    wide, narrow = torch.empty(32, 32, 40), torch.empty(32, 32, 3)
+
+    assert frequency.pays(150, [wide], [centred(40)])
+    assert not frequency.pays(150, [narrow], [centred(3)])
+    assert not frequency.pays(150, [torch.empty(32, 1, 40)], [centred(40)])
+
+
+def test_bfloat16_is_as_exact_as_its_eight_bits():
+    x, weights = random(150, 4, 32), [random(32, 32, k, seed=k) for k in (40, 20, 10)]
+    offsets = [centred(k) for k in (40, 20, 10)]
+    exact = by_pytorch(x, weights, offsets)
+
+    y = frequency.convolve(x.bfloat16(), [each.float() for each in weights], offsets)
+
+    assert (y.double() - exact).norm() < 0.006 * exact.norm()

@@ -1,0 +1,28 @@
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsconv.layers import windows
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 3), st.integers(0, 9))
+def test_result_and_gradients_are_those_of_the_kernel_itself(length, taps, dilation, before):
+    reach = dilation * (taps - 1)
+    before = min(before, reach)
+    offsets = range(-before, reach - before + 1, dilation)
+    x, weight = random(length, 2, 3).requires_grad_(), random(4, 3, taps, seed=1).requires_grad_()
+
+    y = windows.convolve(x, weight, offsets)
+
+    padded = F.pad(x.permute(1, 2, 0), (before, reach - before))
+    expected = F.conv1d(padded, weight, dilation=dilation).permute(2, 0, 1)
+    assert torch.allclose(y, expected, atol=1e-12)
+    towards = random(*y.shape, seed=2)
+    grads = torch.autograd.grad(y, [x, weight], towards)
+    for grad, exact in zip(grads, torch.autograd.grad(expected, [x, weight], towards), strict=True):
+        assert torch.allclose(grad, exact, atol=1e-12)
