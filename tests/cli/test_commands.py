@@ -135,6 +135,16 @@ def test_a_flag_wins_over_a_file_and_a_file_over_the_recipe(tmp_path):
     assert (config["members"], config["seed"], config["training"]["lr"]) == (2, 5, 0.25)
 
 
+def test_convert_writes_the_file_and_says_what_it_holds(toy, tmp_path):
+    result = call("convert", toy / "Toy_TRAIN.csv", tmp_path / "Toy.npz")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert f"8 series in {tmp_path / 'Toy.npz'}, 1 channels, up to 12 time" in result.stderr
+    assert "2 classes" in result.stderr
+    expect_one_line_error(call("convert", toy / "Toy_TRAIN.csv", tmp_path / "Toy.xyz"), "'.xyz'")
+
+
 def test_predict_writes_a_table_and_says_so(toy, tmp_path):
     out = tmp_path / "out.csv"
 

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from tsconv import __version__
 from tsconv.cli import console, render
+from tsconv.cli.convert import convert
 from tsconv.cli.evaluate import evaluate
 from tsconv.cli.formats import formats
 from tsconv.cli.inspect import inspect
@@ -77,7 +78,7 @@ def set_up(
     console.set_up(-1 if quiet else verbose)
 
 
-for command in (train, predict, evaluate, inspect, networks, formats):
+for command in (train, predict, evaluate, inspect, convert, networks, formats):
     app.command()(command)
 
 

@@ -2,16 +2,21 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tsconv.data.lazy import LazySeries
 from tsconv.errors import DataError
 from tsconv.registry import did_you_mean
+
+VALUES_AT_ONCE = 2**21
+"""Numbers of all series together that are computed on at once; it bounds what memory holds."""
+PER_INSTANCE = ("lengths", "y", "ids", "groups", "weights")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +25,8 @@ class TimeSeriesDataset:
 
     Attributes:
         X: float32 (N, C, L). NaN at a time before the series' length is a missing value; what
-            stands after it is padding and means nothing.
+            stands after it is padding and means nothing. Of a set on disk, a memory map or
+            :class:`LazySeries`: what handles a set of any size goes through it slice by slice.
         lengths: int64 (N,), time points of each series, 1 <= lengths <= L.
         y: int64 (N,) into ``classes``, or None where labels are unknown.
         classes: the label strings exactly as the source spells them, sorted.
@@ -57,7 +63,7 @@ class TimeSeriesDataset:
                 f"{self.name}: expected at least one instance, channel and time point, "
                 f"found (instances, channels, timepoints) = {self.X.shape}"
             )
-        for part in ("lengths", "y", "ids", "groups", "weights", "extras"):
+        for part in (*PER_INSTANCE, "extras"):
             value = getattr(self, part)
             if value is not None and len(value) != len(self.X):
                 raise DataError(
@@ -108,15 +114,37 @@ class TimeSeriesDataset:
         """(N, C, L), true where a value inside a series is missing."""
         return np.isnan(self.X) & self.mask()[:, None, :]
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the series lie in a file, of which memory holds what is being computed on."""
+        return isinstance(self.X, np.memmap | LazySeries)
+
+    def slices(self) -> Iterator[slice]:
+        """All rows in order, so many at a time that memory stays bounded for any set."""
+        step = max(1, VALUES_AT_ONCE // (self.n_channels * self.n_timepoints))
+        yield from (slice(k, k + step) for k in range(0, self.n_instances, step))
+
+    def load(self, rows: slice | NDArray[np.int64]) -> "TimeSeriesDataset":
+        """The instances at ``rows``, their series in memory."""
+        return self._at(rows, np.asarray(self.X[rows]))
+
     def take(self, indices: NDArray[np.int64] | Sequence[int]) -> "TimeSeriesDataset":
-        """The instances at ``indices``, in that order; classes stay as they are."""
+        """The instances at ``indices``, in that order; classes stay as they are, files on disk."""
         index = np.asarray(indices, dtype=np.int64)
-        per_instance: dict[str, Any] = {
-            part: None if (value := getattr(self, part)) is None else value[index]
-            for part in ("X", "lengths", "y", "ids", "groups", "weights")
+        if not self.is_on_disk:
+            return self.load(index)
+        X: Any = self.X
+        lazy = X if isinstance(X, LazySeries) else LazySeries(X.__getitem__, X.shape)
+        return self._at(index, as_series(lazy.take(index)))
+
+    def _at(self, index: slice | NDArray[np.int64], X: NDArray[np.float32]) -> "TimeSeriesDataset":
+        """The instances at ``index``, whose series are ``X``."""
+        parts: dict[str, Any] = {
+            name: None if (part := getattr(self, name)) is None else part[index]
+            for name in PER_INSTANCE
         }
         extras = None if self.extras is None else self.extras.iloc[index].reset_index(drop=True)
-        return dataclasses.replace(self, **per_instance, extras=extras)
+        return dataclasses.replace(self, X=X, extras=extras, **parts)
 
     def with_classes(self, classes: tuple[str, ...]) -> "TimeSeriesDataset":
         """The same instances with ``y`` pointing into another (train's) class list.
@@ -140,11 +168,17 @@ class TimeSeriesDataset:
     def fingerprint(self) -> str:
         """sha256 over series, lengths and labels: equal for equal data in any file format."""
         digest = hashlib.sha256(repr((self.X.shape, self.classes)).encode())
-        values = np.where(self.mask()[:, None, :], self.X, np.float32(0))
-        digest.update(np.where(np.isnan(values), np.float32(np.nan), values).tobytes())
+        for part in map(self.load, self.slices()):
+            values = np.where(part.mask()[:, None, :], part.X, np.float32(0))
+            digest.update(np.where(np.isnan(values), np.float32(np.nan), values).tobytes())
         digest.update(self.lengths.tobytes())
         digest.update(b"" if self.y is None else self.y.tobytes())
         return digest.hexdigest()
+
+
+def as_series(lazy: LazySeries) -> NDArray[np.float32]:
+    """``lazy`` by the type of what it stands in for."""
+    return cast("NDArray[np.float32]", lazy)
 
 
 def encode_labels(labels: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

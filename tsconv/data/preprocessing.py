@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsconv.config import PreprocessingConfig
-from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.dataset import TimeSeriesDataset, as_series
+from tsconv.data.lazy import LazySeries
 from tsconv.errors import DataError
 
 
@@ -36,6 +37,9 @@ class Preprocessing:
     def transform(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
         """The set with missing values filled in (linear within the series), scaled, zero-padded.
 
+        Series on disk stay there; those of some rows are transformed when they are asked for. Where
+        nothing is to be done, the series are not copied.
+
         Raises:
             DataError: other channels than in training, or infinite values.
         """
@@ -44,14 +48,33 @@ class Preprocessing:
                 f"{dataset.name}: found {dataset.n_channels} channels; expected the "
                 f"{self.n_channels} of the training part"
             )
-        mask = np.broadcast_to(dataset.mask()[:, None, :], dataset.X.shape)
-        X = _fill(dataset, np.array(self.mean, dtype=np.float32))
+        if dataset.is_on_disk:
+            lazy = LazySeries(lambda rows: self._transform(dataset, rows), dataset.X.shape)
+            return replace(dataset, X=as_series(lazy))
+        X = dataset.X
+        for rows in dataset.slices():
+            part = self._transform(dataset, rows)
+            if not np.may_share_memory(part, dataset.X):
+                X = X.copy() if X is dataset.X else X
+                X[rows] = part
+        return replace(dataset, X=X)
+
+    def _transform(
+        self, dataset: TimeSeriesDataset, rows: slice | NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """The series of some rows, in memory: an array of their own or, unchanged, as they were."""
+        part = dataset.load(rows)
+        mask = np.broadcast_to(part.mask()[:, None, :], part.X.shape)
+        X = part.X
+        if not np.isfinite(X).all():
+            _refuse_infinite(part, rows)
+            X = _fill(part, np.array(self.mean, dtype=np.float32))
         if self.scale == "series":
             X = _scale_each(X, mask)
         elif self.scale == "channel":
             mean, std = np.array(self.mean), np.array(self.std)
             X = ((X - mean[:, None]) / std[:, None]).astype(np.float32)
-        return replace(dataset, X=np.where(mask, X, np.float32(0)))
+        return np.where(mask, X, np.float32(0)) if part.is_padded else X
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Preprocessing":
@@ -65,35 +88,48 @@ def fit_preprocessing(train: TimeSeriesDataset, config: PreprocessingConfig) -> 
     Raises:
         DataError: a channel without a single value, or infinite values.
     """
-    _refuse_infinite(train)
-    inside = train.mask()[:, None, :] & ~np.isnan(train.X)  # (N, C, L)
-    empty = np.flatnonzero(~inside.any((0, 2)))
+    counts, sums, squares = np.zeros((3, train.n_channels))
+    for rows in train.slices():
+        part = train.load(rows)
+        _refuse_infinite(part, rows)
+        values, inside = _known(part)
+        counts += inside.sum((0, 2))
+        sums += values.sum((0, 2), where=inside)
+    empty = np.flatnonzero(counts == 0)
     if len(empty):
         raise DataError(
             f"{train.name}: channel {empty[0]} has no value in any of {train.n_instances} training "
             "series; leave it out"
         )
-    values = train.X.astype(np.float64)
-    mean = values.mean((0, 2), where=inside)
-    std = values.std((0, 2), where=inside)
+    mean = sums / counts
+    for rows in train.slices():
+        values, inside = _known(train.load(rows))
+        squares += ((values - mean[:, None]) ** 2).sum((0, 2), where=inside)
+    std = np.sqrt(squares / counts)
     std[std < 1e-12 * np.abs(mean) + 1e-30] = 1.0
     return Preprocessing(scale=config.scale, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
 
-def _refuse_infinite(dataset: TimeSeriesDataset) -> None:
-    infinite = np.isinf(dataset.X) & dataset.mask()[:, None, :]
+def _known(part: TimeSeriesDataset) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values (n, C, L), and which of them lie within a series and are not missing."""
+    return part.X.astype(np.float64), part.mask()[:, None, :] & ~np.isnan(part.X)
+
+
+def _refuse_infinite(part: TimeSeriesDataset, rows: slice | NDArray[np.int64]) -> None:
+    """Raise DataError for an infinite value in the instances of a set that stand at ``rows``."""
+    infinite = np.isinf(part.X) & part.mask()[:, None, :]
     if infinite.any():
         n, channel, time = np.argwhere(infinite)[0]
+        instance = range(rows.stop)[rows][n] if isinstance(rows, slice) else rows[n]
         raise DataError(
-            f"{dataset.name}: instance {n}, channel {channel}, time {time} is "
-            f"{dataset.X[n, channel, time]} ({infinite.sum()} such values); expected finite "
+            f"{part.name}: instance {instance}, channel {channel}, time {time} is "
+            f"{part.X[n, channel, time]} ({infinite.sum()} such values); expected finite "
             "numbers or missing ones"
         )
 
 
 def _fill(dataset: TimeSeriesDataset, mean: NDArray[np.float32]) -> NDArray[np.float32]:
     """Values on the line between their known neighbours, the nearest at an end, else the mean."""
-    _refuse_infinite(dataset)
     missing = dataset.missing()
     if not missing.any():
         return dataset.X

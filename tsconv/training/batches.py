@@ -1,19 +1,59 @@
 """A dataset as tensors on the device, and the order in which an epoch visits it.
 
-The data of an archive set fit on the device: they move once, and an epoch is a permutation.
+The data of an archive set fit on the device: they move once, and an epoch is a permutation. A set
+on disk stays there, and the series of a batch move when it is taken.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tsconv.data.dataset import TimeSeriesDataset
 
-VALUES_AT_ONCE = 2**17
+VALUES_AT_ONCE = 2**15
 """Time points of all series together that are computed at once where no batch size is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LazyTensor:
+    """What stands in for the tensor of series on disk: taking rows of it gives a tensor.
+
+    Attributes:
+        series: float32 (N, C, L), a memory map or lazy.
+        device: where the tensors arrive.
+    """
+
+    series: NDArray[np.float32]
+    device: torch.device
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, L)."""
+        return self.series.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Of memory held, that is none."""
+        return 0
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def __getitem__(self, index: Tensor | slice) -> Tensor:
+        rows = self.series[index if isinstance(index, slice) else index.numpy(force=True)]
+        if self.device.type == "cpu":
+            return as_tensor(rows)
+        return as_tensor(rows).pin_memory().to(self.device, non_blocking=True)
+
+    def to(self, device: torch.device) -> "LazyTensor":
+        """The same series, arriving on another device."""
+        return LazyTensor(self.series, device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +61,14 @@ class Batch:
     """Some series, or all of them, on one device.
 
     Attributes:
-        x: float32 (N, C, L), zero after each series' end.
+        x: float32 (N, C, L), zero after each series' end; lazy where the set is on disk, while
+            batches taken from it are tensors.
         lengths: int64 (N,), None where no series is padded.
         y: int64 (N,), None where labels are unknown.
         weights: float32 (N,), what each instance counts, None for equal shares.
     """
 
-    x: Tensor
+    x: Tensor | LazyTensor
     lengths: Tensor | None = None
     y: Tensor | None = None
     weights: Tensor | None = None
@@ -45,32 +86,54 @@ class Batch:
         parts = (None if part is None else part.to(device) for part in self._parts())
         return Batch(*parts)  # type: ignore[arg-type]
 
-    def _parts(self) -> tuple[Tensor | None, ...]:
+    def _parts(self) -> tuple[Tensor | LazyTensor | None, ...]:
         return self.x, self.lengths, self.y, self.weights
 
 
 def as_batch(dataset: TimeSeriesDataset) -> Batch:
     """A preprocessed dataset as one batch on the CPU."""
     return Batch(
-        x=torch.from_numpy(np.ascontiguousarray(dataset.X)),
+        x=LazyTensor(dataset.X, torch.device("cpu"))
+        if dataset.is_on_disk
+        else as_tensor(dataset.X),
         lengths=torch.from_numpy(dataset.lengths) if dataset.is_padded else None,
         y=None if dataset.y is None else torch.from_numpy(dataset.y),
         weights=None if dataset.weights is None else torch.from_numpy(dataset.weights),
     )
 
 
+def as_tensor(X: NDArray[np.float32]) -> Tensor:
+    """The series as a tensor, copied only from a file or an array that is not to be written to."""
+    return torch.from_numpy(np.require(X, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
+
+
 def shuffled(data: Batch, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
     """One epoch in random order, the last batch as short as it comes."""
-    order = torch.randperm(len(data), generator=generator).to(data.x.device)
-    for start in range(0, len(data), batch_size):
-        yield data.take(order[start : start + batch_size])
+    order = torch.randperm(len(data), generator=generator)
+    if isinstance(data.x, Tensor):
+        order = order.to(data.x.device)
+    starts = range(0, len(data), batch_size)
+    yield from _taken(data, (order[start : start + batch_size] for start in starts))
 
 
 def in_order(data: Batch) -> Iterator[Batch]:
     """All series as they come, so many at a time that memory stays bounded for any length."""
     size = most_at_once(data)
-    for start in range(0, len(data), size):
-        yield data.take(slice(start, start + size))
+    yield from _taken(data, (slice(k, k + size) for k in range(0, len(data), size)))
+
+
+def _taken(data: Batch, indices: Iterable[Tensor | slice]) -> Iterator[Batch]:
+    """The series at each of ``indices``; those on disk are read while the batch before is used."""
+    if isinstance(data.x, Tensor):
+        yield from map(data.take, indices)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        coming: deque[Future[Batch]] = deque()
+        for index in indices:
+            coming.append(reader.submit(data.take, index))
+            if len(coming) == 2:
+                yield coming.popleft().result()
+        yield coming.popleft().result()
 
 
 def most_at_once(data: Batch) -> int:

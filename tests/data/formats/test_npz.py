@@ -213,3 +213,51 @@ def test_damaged_content_is_refused(tmp_path):
 
     with pytest.raises(FormatError, match="CRC"):
         read_file(path)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "npy"])
+def test_a_big_array_stays_in_the_file(tmp_path, monkeypatch, suffix):
+    path, X = tmp_path / f"toy.{suffix}", X3.astype(np.float32)
+    np.savez(path, X=X) if suffix == "npz" else np.save(path, X)
+    monkeypatch.setattr("tsconv.data.formats.npz.MAPPED_BYTES", X.nbytes)
+
+    dataset = read_file(path)
+
+    assert isinstance(dataset.X, np.memmap)
+    assert dataset.is_on_disk
+    np.testing.assert_array_equal(dataset.X, X)
+
+
+@pytest.mark.parametrize(
+    ("savez", "X"),
+    [
+        (np.savez_compressed, X3.astype(np.float32)),
+        (np.savez, X3),
+        (np.savez, np.asfortranarray(X3.astype(np.float32))),
+        (np.savez, X3.astype(">f4")),
+    ],
+)
+def test_what_memory_would_hold_otherwise_is_not_left_in_the_file(tmp_path, monkeypatch, savez, X):
+    monkeypatch.setattr("tsconv.data.formats.npz.MAPPED_BYTES", 0)
+    savez(tmp_path / "toy.npz", X=X)
+
+    dataset = read_file(tmp_path / "toy.npz")
+
+    assert not dataset.is_on_disk
+    np.testing.assert_array_equal(dataset.X, X3)
+
+
+def test_what_stays_in_the_file_is_checked_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("tsconv.data.formats.npz.MAPPED_BYTES", 0)
+    X = X3.astype(np.float32)
+    X[2, 1, 0] = np.inf
+
+    with pytest.raises(FormatError, match="instance 2: expected finite"):
+        read_file(save(tmp_path, X=X))
+
+    path = save(tmp_path, X=np.ones((100, 100), dtype=np.float32))
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="CRC"):
+        read_file(path)

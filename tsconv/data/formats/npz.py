@@ -1,9 +1,13 @@
 """NumPy's own files: ``.npz`` with X, and y and more if known; ``.npy`` with X alone, to predict.
 
+A big float32 X that is not compressed (``np.savez``, ``np.save``) is mapped, so that sets larger
+than memory can be trained on: all of it is read once, to be checked, and then what is asked for.
+
 ``X`` is (N, C, L) or (N, L). Optional beside it: ``lengths``, ``y``, ``classes``, ``ids``,
 ``groups``, ``weights`` and ``channels``. Nothing that needs pickle is opened.
 """
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,19 +19,28 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tsconv.data.dataset import TimeSeriesDataset, encode_labels
+from tsconv.data.dataset import VALUES_AT_ONCE, TimeSeriesDataset, encode_labels
 from tsconv.data.format import FORMATS, Schema
 from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
 PARTS = ("lengths", "y", "ids", "groups", "weights")  # one entry an instance
+MAPPED_BYTES = 2**30
+"""An X of this size or more stays on disk."""
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
 
 
 class ArrayStream:
-    """One array of a file, read some rows at a time."""
+    """One array of a file, read some rows at a time.
 
-    def __init__(self, where: str, file: IO[bytes], size: int) -> None:
+    Args:
+        where: what messages call it.
+        file: at the array's first byte.
+        size: of the array with its header.
+        start: of the array in the file on disk, None where that holds it compressed.
+    """
+
+    def __init__(self, where: str, file: IO[bytes], size: int, start: int | None) -> None:
         self.where = where
         self.file = file
         try:
@@ -50,6 +63,17 @@ class ArrayStream:
                 f"{where}: expected {expected} bytes for shape {self.shape}, found {size}; is "
                 "the file cut off?"
             )
+        self.offset = None if start is None else start + file.tell()
+
+    @property
+    def can_be_mapped(self) -> bool:
+        """Whether the file holds it as memory would: float32, row by row, not compressed."""
+        return self.offset is not None and self.dtype == np.float32 and not self.is_fortran
+
+    def mapped(self, path: Path) -> NDArray[np.float32]:
+        """All of it in the file at ``path``, read-only, as (N, C, L)."""
+        X = np.memmap(path, np.float32, "r", self.offset or 0, self.shape)
+        return X.reshape(len(X), -1, X.shape[-1])
 
     def rows(self, count: int) -> NDArray[Any]:
         """The next ``count`` rows, as far as there are any."""
@@ -84,8 +108,19 @@ def open_member(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[Arr
         file = archive.open(member)
     except (*BROKEN, RuntimeError) as error:
         raise FormatError(f"{path}: {name}: {one_line(error)}") from error
+    info = archive.getinfo(member)
     with file:
-        yield ArrayStream(f"{path}: {name}", file, archive.getinfo(member).file_size)
+        yield ArrayStream(f"{path}: {name}", file, info.file_size, find_start(path, info))
+
+
+def find_start(path: Path, member: zipfile.ZipInfo) -> int | None:
+    """Where the content of a member begins in the file, None where it is compressed."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        return None
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)  # of the local header, which is 30 bytes and two texts
+        name, extra = struct.unpack("<HH", file.read(4))
+    return member.header_offset + 30 + int(name) + int(extra)
 
 
 def read_parts(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
@@ -126,6 +161,23 @@ def read_blocks(stream: ArrayStream, chunk_size: int | None) -> Iterator[NDArray
         yield block.reshape(count, -1, length)
 
 
+def read_series(
+    path: Path, stream: ArrayStream, lengths: NDArray[Any] | None, chunk_size: int | None
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """X and its lengths in blocks of ``chunk_size``; for None all of it, left on disk if big."""
+    n_bytes = int(np.prod(stream.shape)) * stream.dtype.itemsize
+    if chunk_size is None and stream.can_be_mapped and n_bytes >= MAPPED_BYTES:
+        step = max(1, VALUES_AT_ONCE * stream.shape[0] * stream.dtype.itemsize // n_bytes)
+        checked = [found for _, found in read_series(path, stream, lengths, step)]
+        all_lengths = np.concatenate(checked)
+        yield stream.mapped(path)[:, :, : all_lengths.max()], all_lengths
+        return
+    start = 0
+    for block in read_blocks(stream, chunk_size):
+        yield pad(path, start, block, lengths)
+        start += len(block)
+
+
 def label_texts(where: str, values: NDArray[Any]) -> list[str]:
     """Labels, ids or groups as strings: numbers and bools as Python writes them."""
     if values.dtype.kind not in "fiubU" or (values.dtype.kind == "f" and np.isnan(values).any()):
@@ -149,7 +201,7 @@ class NpzFormat:
         """Datasets of at most ``chunk_size`` instances, read one by one from the file."""
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
-                stream = ArrayStream(str(path), file, path.stat().st_size)
+                stream = ArrayStream(str(path), file, path.stat().st_size, start=0)
                 yield from make_datasets(path, stream, {}, chunk_size)
             return
         try:
@@ -220,9 +272,8 @@ def make_datasets(
     }
     position = class_positions(path, strings)
     start = 0
-    for block in read_blocks(stream, chunk_size):
-        rows = slice(start, start + len(block))
-        X, lengths = pad(path, start, block, parts.get("lengths"))
+    for X, lengths in read_series(path, stream, parts.get("lengths"), chunk_size):
+        rows = slice(start, start + len(X))
         y, classes = encode(strings.get("y"), rows, position)
         yield TimeSeriesDataset(
             X=X,
@@ -235,7 +286,7 @@ def make_datasets(
             weights=parts["weights"][rows].astype(np.float32) if "weights" in parts else None,
             name=path.stem,
         )
-        start += len(block)
+        start += len(X)
 
 
 def encode(
