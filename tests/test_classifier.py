@@ -96,7 +96,7 @@ def test_a_member_is_restored_from_its_weights():
         classifier,
         0,
         member.network.state_dict(),
-        selected={"by": "last", "epoch": 3, "value": None},
+        selected={"by": "last", "epoch": 6, "value": None},
     )
 
     assert restored.selected == member.selected
@@ -122,7 +122,12 @@ def test_preparing_and_restoring_leave_the_global_random_state_alone():
 
 def test_a_part_of_each_class_is_held_out_to_select_weights():
     records = []
-    config = make_config(valid_fraction=0.25, training__select="valid_loss", training__epochs=3)
+    config = make_config(
+        valid_fraction=0.25,
+        training__select="valid_loss",
+        training__epochs=3,
+        training__batch_size=16,
+    )
 
     classifier = fit(make_toy_dataset(), config, watch=Watch(on_epoch=records.append))
 

@@ -2,9 +2,9 @@
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,9 +21,10 @@ from tsconv.networks import NETWORKS, Network
 from tsconv.registry import did_you_mean
 from tsconv.training.batches import Batch, as_batch
 from tsconv.training.inference import infer_proba
-from tsconv.training.loop import EpochRecord, Watch, train
+from tsconv.training.loop import EpochRecord, Task, Watch
+from tsconv.training.members import Trainee, train_members
 from tsconv.training.precision import Arithmetic, choose_arithmetic
-from tsconv.training.seeding import seeded
+from tsconv.training.seeding import Draws, seeded
 from tsconv.training.selection import Selected
 
 logger = logging.getLogger(__name__)
@@ -160,8 +161,8 @@ def fit(
         TrainingError: the loss is not finite.
     """
     preparation = prepare(dataset, config, valid=valid)
-    members = tuple(fit_member(preparation, k, watch=watch) for k in range(config.members))
-    return preparation.classifier(members)
+    members = fit_members(preparation, range(config.members), watch=watch)
+    return preparation.classifier(tuple(sorted(members, key=lambda member: member.index)))
 
 
 def prepare(
@@ -207,21 +208,50 @@ def prepare(
 
 def fit_member(preparation: Preparation, index: int, *, watch: Watch | None = None) -> Member:
     """Train one member; the same alone as among others."""
-    config, device = preparation.config, preparation.arithmetic.device
-    with seeded(config.seed, index, device) as generator:
-        network = preparation.build_network().to(device)
-        selected, history = train(
-            network,
-            preparation.data,
-            config.training,
-            preparation.arithmetic,
-            generator=generator,
-            class_weights=preparation.class_weights,
-            valid=preparation.valid,
-            member=index,
-            watch=watch,
+    (member,) = fit_members(preparation, [index], watch=watch)
+    return member
+
+
+def fit_members(
+    preparation: Preparation,
+    indices: Iterable[int],
+    *,
+    watch: Watch | None = None,
+    at_once: int | None = None,
+) -> Iterator[Member]:
+    """Train some members, and give each when it is done, which need not be in order.
+
+    Args:
+        preparation: what they share.
+        indices: which members.
+        watch: who is told how it goes.
+        at_once: most members trained together, None for what suits the device. It decides how long
+            all take, and nothing else.
+    """
+    task = Task(
+        data=preparation.data,
+        config=preparation.config.training,
+        arithmetic=preparation.arithmetic,
+        class_weights=preparation.class_weights,
+        valid=preparation.valid,
+        watch=watch or Watch(),
+    )
+    trainees = (_begin_member(preparation, index) for index in indices)
+    for outcome in train_members(trainees, task, at_once=at_once):
+        yield Member(
+            index=outcome.trainee.member,
+            network=cast(Network, outcome.trainee.network),
+            selected=outcome.selected,
+            history=tuple(outcome.history),
         )
-    return Member(index=index, network=network, selected=selected, history=tuple(history))
+
+
+def _begin_member(preparation: Preparation, index: int) -> Trainee:
+    device = preparation.arithmetic.device
+    draws = Draws(preparation.config.seed, index, device)
+    with draws.active():
+        network = preparation.build_network().to(device)
+    return Trainee(index, network, draws)
 
 
 def restore_member(

@@ -6,7 +6,7 @@ import torch
 from tsconv.config import load_config
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import Batch
-from tsconv.training.loop import train
+from tsconv.training.loop import Task, training
 from tsconv.training.precision import Arithmetic
 
 TOLERANCE = 0.1
@@ -31,7 +31,9 @@ def logits_after_training(name, data, *, fused, dtype):
             module.p = 0.0  # drawn in the order of memory, which is another when fused
     config = load_config("fast", overrides=["training.steps=50"]).training
     arithmetic = Arithmetic(torch.device("cpu"), dtype, "as the test wants")
-    train(network, data, config, arithmetic, generator=torch.Generator().manual_seed(1))
+    task = Task(data=data, config=config, arithmetic=arithmetic)
+    for _ in training(network, task, generator=torch.Generator().manual_seed(1)):
+        pass
     with torch.no_grad():
         return network(data.x)
 

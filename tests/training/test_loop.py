@@ -15,11 +15,14 @@ from tsconv.networks.inception import Inception
 from tsconv.networks.tcn import TCN
 from tsconv.training.batches import Batch
 from tsconv.training.loop import (
+    Task,
     Watch,
+    count_steps,
     make_optimizer,
-    mean_loss,
+    set_lr,
+    summed_loss,
     take_step,
-    train,
+    training,
     weighted_loss,
 )
 from tsconv.training.precision import Arithmetic
@@ -49,20 +52,21 @@ def make_data(n_instances=10):
 
 
 def run(network=None, data=None, valid=None, watch=None, **settings):
-    config = TrainingConfig(**settings)
+    """Train to the end; the network, what was selected, and the history."""
     network = network or Recording()
-    generator = torch.Generator().manual_seed(0)
-    selected, history = train(
-        network,
-        data or make_data(),
-        config,
-        FLOAT32,
-        generator=generator,
+    task = Task(
+        data=data or make_data(),
+        config=TrainingConfig(**settings),
+        arithmetic=FLOAT32,
         valid=valid,
-        member=2,
-        watch=watch,
+        watch=watch or Watch(),
     )
-    return network, selected, history
+    steps = training(network, task, generator=torch.Generator().manual_seed(0), member=2)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return network, *end.value
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 9])
@@ -141,7 +145,8 @@ def test_the_valid_loss_is_that_of_the_network_in_eval_mode_after_the_epoch():
     network, selected, history = run(valid=make_data(6), epochs=4, lr=0.1, select="valid_loss")
 
     assert history[selected.epoch - 1].valid_loss == selected.value
-    assert mean_loss(network, make_data(6), FLOAT32) == pytest.approx(selected.value, abs=1e-6)
+    again = summed_loss(network.eval(), make_data(6), FLOAT32) / 6
+    assert again.item() == pytest.approx(selected.value, abs=1e-6)
 
 
 def test_patience_ends_training_before_the_budget():
@@ -237,3 +242,48 @@ def test_training_lowers_the_loss():
     )
 
     assert history[-1].train_loss < 0.7 * history[0].train_loss
+
+
+def test_a_training_pauses_after_each_step_and_before_the_end_of_the_epoch():
+    epochs = []
+    task = Task(
+        data=make_data(),
+        config=TrainingConfig(epochs=2, batch_size=4),
+        arithmetic=FLOAT32,
+        watch=Watch(on_epoch=epochs.append),
+    )
+
+    steps = training(Recording(), task, generator=torch.Generator().manual_seed(0))
+
+    told = [len(epochs) for _ in steps]
+    assert told == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_trained_network_holds_no_gradients():
+    network, _, _ = run(steps=3)
+
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("in_tensors", [False, True])
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_rate_is_written_where_the_optimiser_keeps_it(name, in_tensors):
+    config = TrainingConfig(steps=1, optimizer=name)
+    optimizer = make_optimizer(Recording(), config, in_tensors=in_tensors)
+    before = [group["lr"] for group in optimizer.param_groups]
+
+    set_lr(optimizer, 0.25)
+
+    rates = [group["lr"] for group in optimizer.param_groups]
+    assert all(float(rate) == 0.25 for rate in rates)
+    assert not in_tensors or all(a is b for a, b in zip(before, rates, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("budget", "n_steps"),
+    [({"epochs": 3}, 9), ({"steps": 5}, 5), ({"epochs": 3, "steps": 5}, 5)],
+)
+def test_of_epochs_and_steps_the_less_is_the_budget(budget, n_steps):
+    config = TrainingConfig(batch_size=4, **budget)
+
+    assert count_steps(10, config) == n_steps

@@ -1,7 +1,6 @@
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,29 +10,18 @@ from tsconv.training.schedules import make_schedule
 LOSSES = st.lists(st.floats(0, 3) | st.sampled_from([1.0, 1 - 1e-4, 1 - 2e-4]), max_size=60)
 
 
-def make_optimizer(lr):
-    return torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-
-
 def rates_by_step(n_steps, **settings):
-    config = TrainingConfig(steps=n_steps, **settings)
-    optimizer = make_optimizer(config.lr)
-    schedule = make_schedule(optimizer, config, n_steps)
-    rates = []
-    for step in range(n_steps):
-        schedule.before_step(step)
-        rates.append(optimizer.param_groups[0]["lr"])
-    return rates
+    schedule = make_schedule(TrainingConfig(steps=n_steps, **settings), n_steps)
+    return [schedule.rate(step) for step in range(n_steps)]
 
 
 def rates_by_epoch(losses, config):
     """The learning rate after each epoch."""
-    optimizer = make_optimizer(config.lr)
-    schedule = make_schedule(optimizer, config, 1)
+    schedule = make_schedule(config, 1)
     rates = []
-    for loss in losses:
+    for step, loss in enumerate(losses, start=1):
         schedule.after_epoch(loss)
-        rates.append(optimizer.param_groups[0]["lr"])
+        rates.append(schedule.rate(step))
     return rates
 
 

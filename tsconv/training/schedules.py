@@ -3,17 +3,14 @@
 import math
 from typing import Protocol
 
-import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-
 from tsconv.config import TrainingConfig
 
 
 class Schedule(Protocol):
-    """Sets the optimiser's learning rate."""
+    """Tells the learning rate; a number of the host's alone, which knows no optimiser."""
 
-    def before_step(self, step: int) -> None:
-        """Called before step 0, 1, ..."""
+    def rate(self, step: int) -> float:
+        """The learning rate of step 0, 1, ..."""
         ...
 
     def after_epoch(self, train_loss: float) -> None:
@@ -21,35 +18,21 @@ class Schedule(Protocol):
         ...
 
 
-def make_schedule(
-    optimizer: torch.optim.Optimizer, config: TrainingConfig, n_steps: int
-) -> Schedule:
+def make_schedule(config: TrainingConfig, n_steps: int) -> Schedule:
     """The schedule that the config names, over ``n_steps`` optimiser steps."""
     if config.schedule == "plateau":
-        return Plateau(optimizer, config)
-    return ByStep(optimizer, config, n_steps)
+        return Plateau(config)
+    return ByStep(config, n_steps)
 
 
 class ByStep:
     """The rate is a function of the share of steps done: linear warm-up, then flat or cosine."""
 
-    def __init__(
-        self, optimizer: torch.optim.Optimizer, config: TrainingConfig, n_steps: int
-    ) -> None:
-        self.optimizer = optimizer
+    def __init__(self, config: TrainingConfig, n_steps: int) -> None:
         self.config = config
         self.n_steps = n_steps
 
-    def before_step(self, step: int) -> None:
-        rate = self.rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-
-    def after_epoch(self, train_loss: float) -> None:
-        pass
-
     def rate(self, step: int) -> float:
-        """The learning rate of step 0 <= step < n_steps."""
         config = self.config
         rising = config.warmup * self.n_steps
         if step < rising:
@@ -59,6 +42,9 @@ class ByStep:
         share = (step - rising) / max(1.0, self.n_steps - rising)
         return config.min_lr + (config.lr - config.min_lr) * (1 + math.cos(math.pi * share)) / 2
 
+    def after_epoch(self, train_loss: float) -> None:
+        pass
+
 
 class Plateau:
     """Keras' ReduceLROnPlateau: an absolute gain counts, and the rate falls at the patience itself.
@@ -66,19 +52,21 @@ class Plateau:
     PyTorch's, set up to mean the same, waits for one epoch more than its patience.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
-        self.scheduler = ReduceLROnPlateau(
-            optimizer,
-            factor=config.plateau_factor,
-            patience=config.plateau_patience - 1,
-            threshold=config.plateau_threshold,
-            threshold_mode="abs",
-            min_lr=config.min_lr,
-            eps=0,
-        )
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.lr = config.lr
+        self.lowest = math.inf
+        self.waited = 0
 
-    def before_step(self, step: int) -> None:
-        pass
+    def rate(self, step: int) -> float:
+        return self.lr
 
     def after_epoch(self, train_loss: float) -> None:
-        self.scheduler.step(train_loss)
+        config = self.config
+        if train_loss < self.lowest - config.plateau_threshold:
+            self.lowest, self.waited = train_loss, 0
+            return
+        self.waited += 1
+        if self.waited >= config.plateau_patience:
+            self.lr = min(self.lr, max(self.lr * config.plateau_factor, config.min_lr))
+            self.waited = 0

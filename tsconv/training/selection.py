@@ -1,10 +1,10 @@
 """Which epoch's weights a member keeps, and when there is no point in going on."""
 
-import copy
 import math
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
 
@@ -28,10 +28,10 @@ class Selector:
     """Keeps a copy of the weights at the strictly lowest loss so far."""
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
-        self.network = network
+        self.live = list(network.state_dict().values())  # the network's own memory
         self.config = config
         self.selected = Selected(config.select, 0, None)
-        self._weights: dict[str, object] | None = None
+        self._kept: list[Tensor] | None = None
         self._lowest_valid = math.inf
         self._lowest_valid_epoch = 0
 
@@ -46,7 +46,7 @@ class Selector:
         lowest = math.inf if self.selected.value is None else self.selected.value
         if loss is not None and loss < lowest:
             self.selected = Selected(self.config.select, epoch, loss)
-            self._weights = copy.deepcopy(self.network.state_dict())
+            self._keep()
 
     def should_stop(self, epoch: int) -> bool:
         """Whether ``patience`` epochs went by without a lower validation loss."""
@@ -55,6 +55,12 @@ class Selector:
 
     def restore(self) -> Selected:
         """Put the kept weights back into the network, and tell what they are."""
-        if self._weights is not None:
-            self.network.load_state_dict(self._weights)
+        if self._kept is not None:
+            torch._foreach_copy_(self.live, self._kept)
         return self.selected
+
+    def _keep(self) -> None:
+        if self._kept is None:
+            self._kept = [each.clone() for each in self.live]
+        else:
+            torch._foreach_copy_(self._kept, self.live)  # on a GPU a launch or two for all weights

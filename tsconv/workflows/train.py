@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsconv.classifier import Classifier, Member, Preparation, fit_member, prepare
+from tsconv.classifier import Classifier, Member, Preparation, fit_members, prepare
 from tsconv.config import Config, to_dict
 from tsconv.data.archive import DataSource, find_data, load_data
 from tsconv.data.dataset import TimeSeriesDataset
@@ -191,13 +191,13 @@ def _train_members(
     for k in wanted:
         if k in run.saved:
             logger.info("member %d: already there, kept", k)
-            continue
-        member = fit_member(preparation, k, watch=watch)
+    missing = [k for k in wanted if k not in run.saved]
+    for member in fit_members(preparation, missing, watch=watch):
         save_member(run.directory, member, preparation)
         summary = _summary(member)
         logger.info(
             "member %d: trained in %.1f s, weights of epoch %d kept (%s), train loss %.4f",
-            *(k, summary.seconds, summary.epoch, summary.selected_by),
+            *(member.index, summary.seconds, summary.epoch, summary.selected_by),
             summary.train_loss,
         )
 

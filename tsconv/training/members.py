@@ -1,0 +1,123 @@
+"""Members of an ensemble trained together where the device has room, otherwise one by one.
+
+Each has its own network, order, random numbers and optimiser, and on a GPU a stream of its own.
+They are driven in turn, a step of each, so that the device computes the small steps of all at the
+same time and the host handles the end of one's epoch meanwhile. Nothing passes between members:
+what becomes of one does not depend on the others.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from tsconv.config import TrainingConfig
+from tsconv.training.batches import Batch
+from tsconv.training.graphs import CudaRecorder, Lane
+from tsconv.training.loop import EpochRecord, Task, Training, training
+from tsconv.training.seeding import Draws
+from tsconv.training.selection import Selected
+
+logger = logging.getLogger(__name__)
+
+POINTS_AT_ONCE = 2**18
+"""Time points in the batches of all members trained together, which bounds memory; a GPU computes
+that many no faster together than one after another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """One member before its training.
+
+    Attributes:
+        member: its index.
+        network: on the task's device.
+        draws: its random numbers, from where initialisation left them.
+    """
+
+    member: int
+    network: nn.Module
+    draws: Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One member after its training; the trainee's network has the selected weights."""
+
+    trainee: Trainee
+    selected: Selected
+    history: list[EpochRecord]
+
+
+def train_members(
+    trainees: Iterable[Trainee], task: Task, *, at_once: int | None = None
+) -> Iterator[Outcome]:
+    """Train each, and give it when it is done.
+
+    Args:
+        trainees: asked for when their turn comes.
+        task: what to train on, and how; where it has no recorder, the device's is taken.
+        at_once: most members trained together, None for what suits the device.
+
+    Raises:
+        TrainingError: the loss of a member is not finite.
+    """
+    device = task.arithmetic.device
+    if task.recorder is None and can_record(device, task.config, task.data):
+        task = replace(task, recorder=CudaRecorder())
+    if at_once is None:
+        at_once = 1 if task.recorder is None else most_together(task.data, task.config.batch_size)
+    waiting = iter(trainees)
+    while group := list(islice(waiting, at_once)):
+        if task.recorder is not None:
+            logger.info("%s: steps are replayed, %d members at a time", device, len(group))
+        yield from _train_together(group, task)
+
+
+def can_record(device: torch.device, config: TrainingConfig, data: Batch) -> bool:
+    """Whether steps may be replayed as CUDA graphs, which hold no series from disk."""
+    if device.type != "cuda" or not config.fused:
+        return False
+    if not isinstance(data.x, Tensor):
+        logger.info("computed without CUDA graphs, more slowly: the series are on disk")
+        return False
+    return True
+
+
+def most_together(data: Batch, batch_size: int) -> int:
+    """Members whose batches fit into POINTS_AT_ONCE, at least one."""
+    return max(1, POINTS_AT_ONCE // (min(batch_size, len(data)) * data.x.shape[-1]))
+
+
+def _train_together(group: list[Trainee], task: Task) -> Iterator[Outcome]:
+    """One step of each in turn; a member that stops early leaves the others to go on."""
+    running = [
+        (
+            trainee,
+            Lane(task.arithmetic.device),
+            training(trainee.network, task, generator=trainee.draws.order, member=trainee.member),
+        )
+        for trainee in group
+    ]
+    while running:
+        for each in list(running):
+            trainee, lane, steps = each
+            with trainee.draws.active(), lane.entered():
+                result = _advance(steps)
+            if result is not None:
+                running.remove(each)
+                lane.join()
+                yield Outcome(trainee, *result)
+
+
+def _advance(steps: Training) -> tuple[Selected, list[EpochRecord]] | None:
+    """Take one step; what came of the training if there was none left."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: tuple[Selected, list[EpochRecord]] = end.value
+        return result
+    return None
