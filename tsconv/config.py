@@ -60,7 +60,7 @@ class PreprocessingConfig(Checked):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig(Checked):
-    """How one member is trained. Exactly one of ``epochs`` and ``steps`` is the budget."""
+    """How one member is trained. Of ``epochs`` and ``steps``, the budget is what is less."""
 
     epochs: int | None = setting(None, "budget in passes over the training part", least=1)
     steps: int | None = setting(None, "budget in optimiser steps", least=1)
@@ -101,10 +101,9 @@ class TrainingConfig(Checked):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
-        if (self.epochs is None) == (self.steps is None):
+        if self.epochs is None and self.steps is None:
             raise ConfigError(
-                f"training: found epochs={self.epochs} and steps={self.steps}; "
-                "expected exactly one of them as the budget"
+                "training: found neither epochs nor steps; expected a budget, the less if both"
             )
 
 

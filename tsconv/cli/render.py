@@ -250,5 +250,6 @@ def _plan(plan: "Plan", train: "Part") -> dict[str, Any]:
             f"(recipe {plan.recipe})"
         ),
         "arithmetic": f"{plan.precision} on {plan.device}: {plan.reason}",
+        "layers": plan.layers,
         "memory": f"about {max(1, round(1024 * plan.memory_gb))} MiB",
     }

@@ -1,6 +1,7 @@
 """Inspect: what a file is, what is in it, and what training on it would do; nothing is trained."""
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format
 from tsconv.errors import FormatError, TSConvError
 from tsconv.evaluation.report import plain
+from tsconv.layers.layout import describe_ways
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import steps_per_epoch
 from tsconv.training.loop import count_steps
@@ -65,6 +67,7 @@ class Plan:
         device: that would train.
         precision: of convolutions.
         reason: why that precision.
+        layers: how layers would compute, and why.
         memory_gb: rough peak of training one member, the data included.
     """
 
@@ -82,6 +85,7 @@ class Plan:
     device: str
     precision: str
     reason: str
+    layers: str
     memory_gb: float
 
 
@@ -176,7 +180,7 @@ def _describe(path: Path, dataset: TimeSeriesDataset) -> Part:
         n_instances=dataset.n_instances,
         n_channels=dataset.n_channels,
         lengths=(int(lengths.min()), float(np.median(lengths)), int(lengths.max())),
-        missing=float(dataset.missing().sum() / n_values),
+        missing=sum(int(part.missing().sum()) for part in _pieces(dataset)) / n_values,
         counts=counts,
     )
 
@@ -185,7 +189,7 @@ def _warnings(train: TimeSeriesDataset, test: TimeSeriesDataset | None) -> Itera
     for channel in _constant_channels(train):
         name = f" ({train.channels[channel]})" if train.channels else ""
         yield f"channel {channel}{name} has one and the same value in all training series"
-    n_empty = int((train.missing().sum(-1) == train.lengths[:, None]).any(1).sum())
+    n_empty = sum(map(_count_empty, _pieces(train)))
     if n_empty:
         yield f"{n_empty} training series lack all values of a channel; train means stand in"
     if train.y is not None:
@@ -195,27 +199,40 @@ def _warnings(train: TimeSeriesDataset, test: TimeSeriesDataset | None) -> Itera
                 yield f"class {label} has {count} training instances"
         if counts.max() > 10 * max(1, counts.min()):
             yield "classes are of very different sizes; --set training.class_weight=balanced"
-    n_twice = train.n_instances - len(set(_digests(train)))
+    seen = set(_digests(train))
+    n_twice = train.n_instances - len(seen)
     if n_twice:
         yield f"{n_twice} training series occur more than once"
     if test is not None:
-        seen = set(_digests(train))
         n_seen = sum(digest in seen for digest in _digests(test))
         if n_seen:
             yield f"{n_seen} test series occur in the training part too: the test is not honest"
 
 
+def _pieces(dataset: TimeSeriesDataset) -> Iterator[TimeSeriesDataset]:
+    """The set piece by piece, each in memory."""
+    return map(dataset.load, dataset.slices())
+
+
+def _count_empty(part: TimeSeriesDataset) -> int:
+    """Series that lack all values of a channel."""
+    return int((part.missing().sum(-1) == part.lengths[:, None]).any(1).sum())
+
+
 def _constant_channels(dataset: TimeSeriesDataset) -> list[int]:
-    inside = dataset.mask()[:, None, :] & ~np.isnan(dataset.X)
-    highest = np.where(inside, dataset.X, -np.inf).max((0, 2))
-    lowest = np.where(inside, dataset.X, np.inf).min((0, 2))
+    highest, lowest = np.full((2, dataset.n_channels), [[-np.inf], [np.inf]])
+    for part in _pieces(dataset):
+        inside = part.mask()[:, None, :] & ~np.isnan(part.X)
+        highest = np.maximum(highest, np.where(inside, part.X, -np.inf).max((0, 2)))
+        lowest = np.minimum(lowest, np.where(inside, part.X, np.inf).min((0, 2)))
     return np.flatnonzero(highest == lowest).tolist()
 
 
 def _digests(dataset: TimeSeriesDataset) -> Iterator[bytes]:
-    """Each series as bytes, the padding left out."""
-    for series, length in zip(dataset.X, dataset.lengths, strict=True):
-        yield series[:, :length].tobytes()
+    """What tells each series from others, the padding left out."""
+    for part in _pieces(dataset):
+        for series, length in zip(part.X, part.lengths, strict=True):
+            yield hashlib.blake2b(series[:, :length].tobytes(), digest_size=16).digest()
 
 
 def _plan(preparation: Preparation) -> Plan:
@@ -238,6 +255,7 @@ def _plan(preparation: Preparation) -> Plan:
         device=str(arithmetic.device),
         precision=str(arithmetic.dtype).removeprefix("torch."),
         reason=arithmetic.reason,
+        layers=describe_ways(arithmetic.device.type, config.training.fused),
         memory_gb=_memory_gb(network, preparation, batch_size),
     )
 
