@@ -9,13 +9,8 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-AEON := 1.6.0
-TENSORFLOW := 2.21.0
-PARITY_VENV ?= .parity-venv
-PARITY_INSTALLED := $(PARITY_VENV)/.installed-aeon-$(AEON)-tensorflow-$(TENSORFLOW)
-
 .DEFAULT_GOAL := help
-.PHONY: help install demo check format-check lint types test fix parity wheel clean
+.PHONY: help install demo check format-check lint types test fix parity train-step predict-speed wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,19 +47,18 @@ fix: $(INSTALLED)  ## format, and repair what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-parity: $(INSTALLED) $(PARITY_INSTALLED)  ## our Inception against the authors' graph in Keras, weight for weight
-	$(BIN)/python benchmarks/parity.py --keras-python $(PARITY_VENV)/bin/python
+parity: $(INSTALLED)  ## our Inception against the authors' graph in Keras, weight for weight
+	$(BIN)/python benchmarks/parity.py
 
-$(PARITY_INSTALLED):
-	$(PYTHON) -m venv --clear $(PARITY_VENV)
-	$(PARITY_VENV)/bin/python -m pip install -q aeon==$(AEON) \
-		'tensorflow-cpu==$(TENSORFLOW); platform_machine == "x86_64"' \
-		'tensorflow==$(TENSORFLOW); platform_machine != "x86_64"'
-	@touch $@
+train-step: $(INSTALLED)  ## seconds of a training step beside sktime's and aeon's
+	$(BIN)/python benchmarks/train_step.py
+
+predict-speed: $(INSTALLED)  ## seconds and memory of predicting beside sktime's and aeon's
+	$(BIN)/python benchmarks/predict.py
 
 wheel: $(INSTALLED)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir $(DIST)
 
 clean:  ## remove environments, builds and caches; runs are kept
-	rm -rf .venv .parity-venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find tsconv tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,8 +2,8 @@
 
 The reference is aeon's InceptionNetwork in Keras, which keeps the graph of the authors' code
 (https://github.com/hfawaz/InceptionTime) and runs on a current TensorFlow. Both networks get the
-same random weights and series, on the processor. `make parity` prepares the reference's
-environment, runs this and writes the table to benchmarks/results/parity.txt.
+same random weights and series, on the processor. `make parity` runs this, which makes the
+reference's environment first if need be, and writes the table to benchmarks/results/parity.txt.
 
 Compared, as the largest difference:
     logits      in inference mode, with moving statistics
@@ -26,12 +26,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from peers import HERE, RESULTS, environment
 from torch import nn
 
 import tsconv
 from tsconv.networks import NETWORKS, Network
 
-HERE = Path(__file__).parent
 TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 1e-6
 
@@ -215,11 +215,10 @@ def render(comparisons: list[Comparison], versions: str) -> str:
 def main() -> int:
     """Compare every case, print the table, keep it; 1 if any of it differs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--keras-python", type=Path, default=Path(".parity-venv/bin/python"))
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "parity.txt")
+    parser.add_argument("--out", type=Path, default=RESULTS / "parity.txt")
     options = parser.parse_args()
     inputs = {case.name: draw_inputs(case, seed) for seed, case in enumerate(CASES)}
-    theirs = ask_keras(options.keras_python, inputs)
+    theirs = ask_keras(environment("aeon"), inputs)
     found = [compare(case, inputs[case.name], theirs[case.name]) for case in CASES]
     table = render(found, str(theirs[CASES[0].name]["versions"]))
     print(table, end="")

@@ -1,0 +1,72 @@
+"""Benchmarks start, and those that peers take part in run without them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+PROGRAMS = sorted(path for path in BENCHMARKS.glob("*.py") if "parse_args" in path.read_text())
+QUICK = ["--quick", "--rounds", "1", "--only", "tsconv"]
+
+
+def run(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, os.fspath(program), *map(os.fspath, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_benchmark_tells_its_options(program: Path) -> None:
+    ran = run(program, "--help")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "usage" in ran.stdout
+
+
+def test_train_step_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:
+    ran = run(BENCHMARKS / "train_step.py", *QUICK, "--results", tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "train_step.md").read_text("utf-8") == ran.stdout
+    rounds = pd.read_csv(tmp_path / "train_step.csv")
+    assert set(rounds["contestant"]) >= {"tsconv", "tsconv float32"}
+    assert (rounds["steps"] == 12).all()
+
+
+def test_predict_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:
+    ran = run(BENCHMARKS / "predict.py", *QUICK, "--results", tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "predict.md").read_text("utf-8") == ran.stdout
+    rounds = pd.read_csv(tmp_path / "predict.csv")
+    assert (rounds.groupby("contestant").size() == 3).all()
+    assert (rounds[["seconds"]] > 0).all(axis=None)
+
+
+def test_contestant_that_dies_is_reported_with_what_it_said(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from peers import Contestant, Process\n"
+        "process = Process(Contestant('odd', 'tsconv'), Path(sys.executable), Path('errors.txt'))\n"
+        "process.fit(Path('absent.npz'), epochs=1)\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program, os.fspath(BENCHMARKS)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode != 0
+    assert "odd: no answer" in ran.stderr
+    assert "absent.npz" in ran.stderr
