@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from toy import make_toy_dataset
 
 from tsconv.training import batches
-from tsconv.training.batches import Batch, as_batch, in_order, shuffled, steps_per_epoch
+from tsconv.training.batches import (
+    Batch,
+    as_batch,
+    by_length,
+    in_order,
+    shuffled,
+    steps_per_epoch,
+)
 
 
 def make_batch(n_instances):
@@ -66,3 +73,25 @@ def test_the_longer_the_series_the_fewer_are_computed_at_once(monkeypatch, lengt
 
     assert [len(part) for part in parts] == sizes
     assert torch.equal(torch.cat([part.x for part in parts]), x)
+
+
+def test_series_of_like_length_come_together_without_padding_in_common(monkeypatch):
+    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 20)
+    lengths = torch.tensor([3, 9, 5, 9, 1, 5])
+    x = torch.arange(6.0)[:, None, None].expand(6, 1, 9)
+
+    parts = list(by_length(Batch(x, lengths)))
+
+    assert [index.tolist() for index, _ in parts] == [[1, 3], [2, 5, 0, 4]]
+    assert [each.x.shape for _, each in parts] == [(2, 1, 9), (4, 1, 5)]
+    assert parts[0][1].lengths is None  # both whole
+    assert parts[1][1].lengths.tolist() == [5, 5, 3, 1]
+    assert all(each.x[:, 0, 0].tolist() == index.tolist() for index, each in parts)
+
+
+def test_whole_series_come_in_order(monkeypatch):
+    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 20)
+
+    parts = list(by_length(Batch(torch.zeros(5, 1, 9))))
+
+    assert [index.tolist() for index, _ in parts] == [[0, 1], [2, 3], [4]]

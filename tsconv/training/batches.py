@@ -7,7 +7,8 @@ on disk stays there, and the series of a batch move when it is taken.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -81,6 +82,19 @@ class Batch:
         parts = (None if part is None else part[index] for part in self._parts())
         return Batch(*parts)  # type: ignore[arg-type]
 
+    def cut(self, n_timepoints: int) -> "Batch":
+        """The first time points, (N, C, n_timepoints), in which every series must end."""
+        if self.lengths is None or not isinstance(self.x, Tensor):
+            return self
+        padded = bool((self.lengths < n_timepoints).any())
+        lengths = self.lengths if padded else None
+        return replace(self, x=self.x[..., :n_timepoints], lengths=lengths)
+
+    @property
+    def device(self) -> torch.device:
+        """Where positions must lie to take series by."""
+        return self.x.device if isinstance(self.x, Tensor) else torch.device("cpu")
+
     def to(self, device: torch.device) -> "Batch":
         """The same series on another device."""
         parts = (None if part is None else part.to(device) for part in self._parts())
@@ -120,6 +134,26 @@ def in_order(data: Batch) -> Iterator[Batch]:
     """All series as they come, so many at a time that memory stays bounded for any length."""
     size = most_at_once(data)
     yield from _taken(data, (slice(k, k + size) for k in range(0, len(data), size)))
+
+
+def by_length(data: Batch) -> Iterator[tuple[Tensor, Batch]]:
+    """All series and their positions, those of like length together, without padding in common.
+
+    Whole series come in order. Memory stays bounded for any length.
+    """
+    if data.lengths is None:
+        order = torch.arange(len(data))
+        widths = torch.full((len(data),), data.x.shape[-1])
+    else:
+        widths, order = data.lengths.cpu().sort(descending=True, stable=True)
+    starts = [0]
+    while starts[-1] < len(data):
+        starts.append(starts[-1] + max(1, VALUES_AT_ONCE // int(widths[starts[-1]])))
+    positions = [order[start:end] for start, end in pairwise(starts)]
+    firsts = [int(widths[start]) for start in starts[:-1]]
+    batches = _taken(data, (each.to(data.device) for each in positions))
+    for index, width, batch in zip(positions, firsts, batches, strict=True):
+        yield index, batch.cut(width)
 
 
 def _taken(data: Batch, indices: Iterable[Tensor | slice]) -> Iterator[Batch]:
