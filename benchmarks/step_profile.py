@@ -2,8 +2,8 @@
 
     python benchmarks/step_profile.py
 
-`inception`, one batch of 64 x 1 x 150. Every operator call of a step is timed over many steps and its
-minimum kept; the calls of one operator are summed. Writes ``results/step_profile.md``.
+`inception`, one batch of 64 x 1 x 150. Every operator call of a step is timed over many steps and
+its minimum kept; the calls of one operator are summed. Writes ``results/step_profile.md``.
 """
 
 import argparse

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -67,3 +70,26 @@ def test_inference_leaves_no_gradient_and_no_trace_in_the_network():
 
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_memory_does_not_grow_with_the_number_of_series():
+    program = """
+import resource, torch
+from tsconv.networks.inception import Inception
+from tsconv.training.batches import Batch
+from tsconv.training.inference import infer_proba
+from tsconv.training.precision import Arithmetic
+torch.set_num_threads(1)
+network = Inception(1, 2, depth=3).eval()
+def peak_after(n):
+    arithmetic = Arithmetic(torch.device("cpu"), torch.float32, "")
+    infer_proba(network, Batch(torch.zeros(n, 1, 150)), arithmetic)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+few = peak_after(600)
+print((peak_after(6000) - few) // 1024)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert int(ran.stdout) < 150  # MiB; a feature map kept of each series would take 400

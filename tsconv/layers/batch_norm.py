@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tsconv.layers import LAYERS
 from tsconv.layers.layout import as_rows, from_rows, is_fused
+from tsconv.layers.masking import zero_padding
 
 
 @LAYERS.register("batch_norm")
@@ -40,7 +41,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
-            return self._masked(x, mask)
+            return self._masked(x, mask) if self.training else zero_padding(self(x), mask)
         several = x.shape[0] * x.shape[2] > 1  # one value has no variance: use the running one
         values = as_rows(x) if is_fused() else x
         y = F.batch_norm(
@@ -56,19 +57,17 @@ class BatchNorm(nn.Module):
         return from_rows(y, x) if is_fused() else y
 
     def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
-        mean, var = self.running_mean, self.running_var
-        if self.training:
-            count = mask.sum()
-            inside = x.to(mean.dtype).masked_fill(~mask, 0)
-            average = inside.sum((0, 2)) / count
-            spread = (inside - average[:, None]).square().masked_fill(~mask, 0).sum((0, 2))
-            several = count > 1  # compared on the device: nobody waits for the answer
-            mean = torch.where(several, average, mean)
-            var = torch.where(several, spread / count, var)
-            with torch.no_grad():
-                unbiased = torch.where(several, spread / (count - 1), var)
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(unbiased, self.momentum)
+        mean, var, count = self.running_mean, self.running_var, mask.sum()
+        inside = x.to(mean.dtype).masked_fill(~mask, 0)
+        average = inside.sum((0, 2)) / count
+        spread = (inside - average[:, None]).square().masked_fill(~mask, 0).sum((0, 2))
+        several = count > 1  # compared on the device: nobody waits for the answer
+        mean = torch.where(several, average, mean)
+        var = torch.where(several, spread / count, var)
+        with torch.no_grad():
+            unbiased = torch.where(several, spread / (count - 1), var)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
         scale = self.weight * torch.rsqrt(var + self.eps)  # (C,)
         shift = self.bias - mean * scale
         y = x * scale[:, None] + shift[:, None]
