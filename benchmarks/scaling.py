@@ -141,8 +141,11 @@ def draw(done: pd.DataFrame) -> None:
         linear = first[time_column] * rows[axis] / first[axis]
         panel.loglog(rows[axis], linear, ":", color="grey", label="proportional")
         memory = panel.twinx()
-        memory.loglog(rows[axis], rows["peak_mib"], "s--", color="tab:orange", label="peak MiB")
+        memory.plot(rows[axis], rows["peak_mib"], "s--", color="tab:orange")
+        memory.set_ylim(0, None)
         memory.set_ylabel("peak MiB", color="tab:orange")
+        panel.set_xticks(rows[axis], [f"{each:,}" for each in rows[axis]], fontsize=7)
+        panel.minorticks_off()
         panel.set_xlabel(axis)
         panel.set_ylabel(label, color="tab:blue")
         panel.legend(loc="upper left", fontsize=8, frameon=False)
