@@ -1,0 +1,151 @@
+"""Test accuracy against training time: the paper's recipe, the default, and settings between.
+
+    TSCONV_DATA=/path/to/archive python benchmarks/time_to_accuracy.py
+
+Trains five members of `inception` by each setting on each set's TRAIN part and scores its TEST part
+once; no setting was chosen by it. One process a core, one thread each, so that settings
+are compared by the processor's seconds, which a busy machine changes little. ``results/
+time_to_accuracy.csv`` grows by a row a training, so that an interrupted run goes on where it
+stopped; the figure is ``results/time_to_accuracy.png``, the table ``results/time_to_accuracy.md``.
+"""
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import pandas as pd
+import torch
+from accuracy import HERE, SETS, measure
+
+from tsconv.config import Config, load_config
+
+SETTINGS = {
+    "fast, a third of its steps": ("fast", {"training.epochs": 50, "training.steps": 200}),
+    "fast": ("fast", {}),
+    "fast, twice its steps": ("fast", {"training.epochs": 300, "training.steps": 1200}),
+    "fast, five times its steps": ("fast", {"training.epochs": 750, "training.steps": 3000}),
+    "paper": ("paper", {}),
+}
+CHEAPEST = SETS[:7]
+"""The first of the accuracy table's sets, which stand there by their size."""
+
+
+def main() -> None:
+    """Fill in what is missing from the results, then draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", default=CHEAPEST, metavar="NAME")
+    parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
+    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "time_to_accuracy.csv")
+    chosen = parser.parse_args()
+    done = pd.read_csv(chosen.results) if chosen.results.exists() else pd.DataFrame()
+    there = set() if done.empty else set(zip(done["setting"], done["dataset"], strict=True))
+    jobs = [
+        (setting, name, load(setting, members=chosen.members, seed=chosen.seed))
+        for name in chosen.sets
+        for setting in chosen.settings
+        if (setting, name) not in there
+    ]
+    for row in run(jobs):
+        done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
+        done.to_csv(chosen.results, index=False)
+    summary = summarise(done)
+    text = render(done, summary)
+    chosen.results.with_suffix(".md").write_text(text)
+    draw(summary, chosen.results.with_suffix(".png"))
+    print(text)
+
+
+def load(setting: str, *, members: int, seed: int) -> Config:
+    """The config of one setting."""
+    recipe, changes = SETTINGS[setting]
+    return load_config(recipe, settings={**changes, "members": members, "seed": seed})
+
+
+def run(jobs: list[tuple[str, str, Config]]) -> Iterator[dict[str, object]]:
+    """Rows of the jobs as they end, one process a core."""
+    context = multiprocessing.get_context("spawn")
+    cores = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(cores, context, torch.set_num_threads, (1,)) as pool:
+        for future in as_completed([pool.submit(measure_one, *job) for job in jobs]):
+            print(future.result(), flush=True)
+            yield future.result()
+
+
+def measure_one(setting: str, name: str, config: Config) -> dict[str, object]:
+    """One row, with the seconds that the processor spent on it."""
+    started = time.process_time()
+    row = measure(name, config)
+    return {"setting": setting, **row, "processor_seconds": round(time.process_time() - started, 1)}
+
+
+def summarise(done: pd.DataFrame) -> pd.DataFrame:
+    """A row a setting over the sets that all settings have."""
+    settings = done["setting"].nunique()
+    complete = done.groupby("dataset").filter(lambda rows: len(rows) == settings)
+    means = complete.groupby("setting").agg(
+        sets=("dataset", "size"),
+        accuracy=("accuracy", "mean"),
+        member=("members_mean", "mean"),
+        seconds=("processor_seconds", "mean"),
+        steps=("steps", "mean"),
+    )
+    return means.loc[[setting for setting in SETTINGS if setting in means.index]]
+
+
+def render(done: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """The table as Markdown, and what it stands for."""
+    first = done.iloc[0]
+    lines = [
+        "| setting | accuracy | mean member | steps a member | processor seconds a set |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {setting} | {row.accuracy:.4f} | {row.member:.4f} | {row.steps:.0f} "
+            f"| {row.seconds:.0f} |"
+            for setting, row in summary.iterrows()
+        ),
+        "",
+        f"Means over {summary['sets'].iloc[0]:.0f} sets ({', '.join(done['dataset'].unique())}): "
+        f"accuracy on the archive's TEST part, {first['members']} members of `inception`, seed "
+        f"{first['seed']}, {first['precision']}, one thread a process; seconds of all members "
+        f"together, prediction included; torch {first['torch']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draw(summary: pd.DataFrame, path: Path) -> None:
+    """Accuracy of the ensemble and of its mean member against seconds."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    for column, name, style in (
+        ("accuracy", "ensemble of five", "o-"),
+        ("member", "mean member", "s--"),
+    ):
+        axes.plot(summary["seconds"], summary[column], style, label=name)
+    for setting, row in summary.iterrows():
+        axes.annotate(
+            str(setting),
+            (row["seconds"], row["accuracy"]),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("processor seconds a set, all members")
+    axes.set_ylabel("mean test accuracy")
+    axes.margins(x=0.12, y=0.2)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Figures drawn from plain tables: each file one figure, a function that returns it."""
