@@ -99,7 +99,7 @@ class Pace:
 
     def describe(self) -> str:
         """Loss, rate and time left."""
-        left = "-" if self.seconds_left is None else _clock(self.seconds_left)
+        left = "-" if self.seconds_left is None else clock(self.seconds_left)
         loss = "-" if self.loss != self.loss else f"{self.loss:.4f}"
         return f"loss {loss}, {self.rate:.1f} steps/s, {left} left"
 
@@ -178,7 +178,8 @@ def _progress() -> "Progress":
     )
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

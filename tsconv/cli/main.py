@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 
 from tsconv import __version__
 from tsconv.cli import console, render
+from tsconv.cli.benchmark import benchmark
+from tsconv.cli.collect import collect
 from tsconv.cli.convert import convert
 from tsconv.cli.evaluate import evaluate
 from tsconv.cli.formats import formats
@@ -78,7 +80,19 @@ def set_up(
     console.set_up(-1 if quiet else verbose)
 
 
-for command in (train, predict, evaluate, inspect, convert, networks, formats):
+COMMANDS = (
+    train,
+    predict,
+    evaluate,
+    inspect,
+    benchmark,
+    collect,
+    convert,
+    networks,
+    formats,
+)
+
+for command in COMMANDS:
     app.command()(command)
 
 

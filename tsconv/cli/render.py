@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsconv.workflows.benchmark import Schedule
     from tsconv.workflows.describe import FormatCard, NetworkCard
     from tsconv.workflows.evaluate import Report
     from tsconv.workflows.inspect import Inspection, Part, Plan
@@ -214,6 +217,35 @@ def _confusion(matrix: Any) -> None:
     commonest = sorted(pairs, key=lambda pair: -pair[0])[:MOST_CLASSES_IN_A_MATRIX]
     rows = [(true, predicted, count) for count, true, predicted in commonest]
     table("commonest confusions (--json has all)", ("label", "prediction", "count"), rows)
+
+
+def scheduled(schedule: "Schedule") -> None:
+    """The cells of a benchmark, and what they are expected to take."""
+    rows = [
+        (task.cell.name, "finished" if task.finished else f"{task.seconds:.0f}")
+        for task in schedule.tasks
+    ]
+    table(f"{len(rows)} cells", ("cell", "seconds"), rows)
+    facts(
+        "estimate",
+        {
+            "cells to run": len(schedule.left),
+            "at once": schedule.processes,
+            "hours": f"{schedule.seconds / 3600:.2f}",
+        },
+    )
+
+
+def collected(results: "pd.DataFrame") -> None:
+    """A row a run, then those that did not finish."""
+    names = ("network", "recipe", "members", "resample", "seed", "accuracy", "log_loss", "auroc")
+    columns = ("dataset", *names, "train_seconds")
+    failed = results["failure"].notna()
+    done = results.loc[~failed, list(columns)].itertuples(index=False)
+    table("runs", columns, ([_count(value) for value in row] for row in done))
+    if failed.any():
+        rows = results.loc[failed, ["run", "failure"]].itertuples(index=False)
+        table("not finished", ("run", "why"), rows)
 
 
 def _count(value: Any) -> Any:

@@ -18,6 +18,9 @@ Member = Annotated[
     int | None,
     typer.Option(help="Train this member only, counted from 0; others may run at once.", min=0),
 ]
+Resample = Annotated[
+    int, typer.Option(help="0: the set's own split; else the seed of another.", min=0)
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Take away the run that is in the way.")
 ]
@@ -42,6 +45,7 @@ def train(
     device: options.Device = None,
     precision: options.Precision = None,
     member: Member = None,
+    resample: Resample = 0,
     overwrite: Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -72,6 +76,7 @@ def train(
             schema=schema,
             valid=valid,
             member=member,
+            resample=resample,
             overwrite=overwrite,
             watch=watch,
         )

@@ -34,6 +34,56 @@ def split(
     return dataset.take(np.flatnonzero(~chosen)), dataset.take(np.flatnonzero(chosen))
 
 
+def resample(
+    train: TimeSeriesDataset, test: TimeSeriesDataset, seed: int
+) -> tuple[TimeSeriesDataset, TimeSeriesDataset]:
+    """Another train and test part of the same instances, each class as often in each as before.
+
+    The resamples of the bake-offs as tsml-eval draws them (Middlehurst, Schaefer & Bagnall, "Bake
+    off redux", DMKD 2024, https://arxiv.org/abs/2304.13029; ``stratified_resample_data``): train
+    then test, one generator shuffling the classes' instances in the order of their labels. Equal
+    seeds give the instances that it gives. Seed 0 is the archive's own split, and not drawn.
+
+    Raises:
+        DataError: a part has no labels.
+    """
+    if seed == 0:
+        return train, test
+    if train.y is None or test.y is None:
+        raise DataError(f"{train.name}: expected labels in both parts to resample, found none")
+    both = _join(train, test)
+    y = np.array(both.y)
+    generator = np.random.RandomState(seed)
+    chosen: list[NDArray[np.int64]] = []
+    for label in np.unique(y):
+        members = np.flatnonzero(y == label)
+        generator.shuffle(members)
+        chosen.append(members[: np.count_nonzero(train.y == label)])
+    index = np.concatenate(chosen)
+    rest = np.setdiff1d(np.arange(both.n_instances), index)
+    return both.take(index), both.take(rest)
+
+
+def _join(train: TimeSeriesDataset, test: TimeSeriesDataset) -> TimeSeriesDataset:
+    """Series and labels of both, train first; what else a part may hold stays behind."""
+    length = max(train.n_timepoints, test.n_timepoints)
+    parts = (train, test.with_classes(train.classes))
+    return TimeSeriesDataset(
+        X=np.concatenate([_padded(part.X, length) for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        y=np.concatenate([part.y for part in parts if part.y is not None]),
+        classes=train.classes,
+        channels=train.channels,
+        name=train.name,
+    )
+
+
+def _padded(X: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """(N, C, L) with NaN at the end up to ``length``."""
+    widths = ((0, 0), (0, 0), (0, length - X.shape[2]))
+    return np.pad(np.asarray(X), widths, constant_values=np.nan)
+
+
 def _choose(
     y: NDArray[np.int64], fraction: float, generator: np.random.Generator
 ) -> NDArray[np.bool_]:

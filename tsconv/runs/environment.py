@@ -5,6 +5,7 @@ import platform
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 import tsconv
 from tsconv.classifier import Classifier, Preparation
 
+STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 PACKAGES = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
 
 
@@ -47,6 +49,25 @@ def describe_arithmetic(ensemble: Preparation | Classifier) -> dict[str, Any]:
         "precision": str(arithmetic.dtype).removeprefix("torch."),
         "reason": arithmetic.reason,
     }
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, since :func:`forget_peak_memory` or its start.
+
+    None where the system does not tell (it is Linux that does).
+    """
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return None if kilobytes is None else round(int(kilobytes) / 1024, 1)
+
+
+def forget_peak_memory() -> None:
+    """Measure from here on, where the system can: for a process that trains run after run."""
+    with suppress(OSError):
+        CLEAR_REFS.write_text("5")
 
 
 def now() -> str:

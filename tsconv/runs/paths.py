@@ -59,6 +59,16 @@ class RunDir:
         return self.path / "DONE"
 
     @property
+    def failure(self) -> Path:
+        """Why the last try did not finish, until one does."""
+        return self.path / "failure.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that writes the run."""
+        return self.path / ".lock"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """What lies directly in the directory, in the order in which it must be taken away."""
         return (
@@ -69,6 +79,7 @@ class RunDir:
             self.history,
             self.metrics,
             self.predictions,
+            self.failure,
         )
 
 

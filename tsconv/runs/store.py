@@ -25,7 +25,12 @@ from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import RunError, TSConvError
 from tsconv.runs.atomic import read_json, write_bytes, write_json
-from tsconv.runs.environment import describe_arithmetic, describe_environment, now
+from tsconv.runs.environment import (
+    describe_arithmetic,
+    describe_environment,
+    now,
+    peak_memory_mb,
+)
 from tsconv.runs.paths import RunDir
 
 FORMAT_VERSION = 1
@@ -41,11 +46,13 @@ class DataRecord:
         name: of the set.
         train: fingerprint of the training part as it was read, None where it is not known.
         valid: fingerprint of a validation part given by itself, None without one.
+        resample: 0 for the set's own split, else the seed that drew another.
     """
 
     name: str
     train: str | None = None
     valid: str | None = None
+    resample: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +135,9 @@ def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
     if metrics is not None:
         write_json(directory.metrics, metrics)
     environment = read_json(directory.environment)
-    write_json(directory.environment, {**environment, "finished": now()})
+    known = {"finished": now(), "peak_memory_mb": peak_memory_mb()}
+    write_json(directory.environment, {**environment, **known})
+    directory.failure.unlink(missing_ok=True)
     write_bytes(directory.done, b"")
 
 

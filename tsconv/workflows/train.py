@@ -12,6 +12,7 @@ from tsconv.config import Config, to_dict
 from tsconv.data.archive import DataSource, find_data, load_data
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
+from tsconv.data.split import resample as draw_parts
 from tsconv.errors import ConfigError
 from tsconv.evaluation.report import plain
 from tsconv.networks import NETWORKS
@@ -109,6 +110,7 @@ def train(
     schema: Schema | None = None,
     valid: Path | None = None,
     member: int | None = None,
+    resample: int = 0,
     overwrite: bool = False,
     watch: Watch | None = None,
 ) -> Trained:
@@ -121,6 +123,7 @@ def train(
         schema: which column of a table means what, as far as it is not to be found out.
         valid: a labelled file to select weights by.
         member: train this one only, from 0; other calls may train the others at the same time.
+        resample: 0 for the set's own train and test parts, else the seed that draws others.
         overwrite: take away the run that the directory holds.
         watch: who is told how it goes.
 
@@ -135,6 +138,8 @@ def train(
     if not overwrite:
         refuse_finished(directory)
     dataset, test = load_data(source, schema)
+    if resample:
+        dataset, test = _draw_parts(dataset, test, resample)
     resolved = find_format(source.train).resolve(source.train, schema or Schema())
     held_out = None if valid is None else _read_valid(valid, source, resolved)
     preparation = prepare(dataset, config, valid=held_out, schema=resolved)
@@ -142,6 +147,7 @@ def train(
         name=source.name,
         train=dataset.fingerprint(),
         valid=None if held_out is None else held_out.fingerprint(),
+        resample=resample,
     )
     run = save_preparation(directory, preparation, record, overwrite=overwrite)
     wanted = range(config.members) if member is None else (member,)
@@ -183,6 +189,14 @@ def _read_valid(path: Path, source: DataSource, resolved: Schema) -> TimeSeriesD
     if valid.y is None:
         raise ConfigError(f"--valid {path}: expected a label for each series, found none")
     return valid
+
+
+def _draw_parts(
+    train: TimeSeriesDataset, test: TimeSeriesDataset | None, seed: int
+) -> tuple[TimeSeriesDataset, TimeSeriesDataset]:
+    if test is None:
+        raise ConfigError(f"{train.name}: resample {seed} needs a test part, and there is none")
+    return draw_parts(train, test, seed)
 
 
 def _train_members(

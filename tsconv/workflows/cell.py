@@ -1,0 +1,90 @@
+"""One cell of a benchmark, as a worker does it: a run, or a record of why there is none."""
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tsconv.config import Config, from_dict, to_dict
+from tsconv.errors import TSConvError
+from tsconv.runs.atomic import write_json
+from tsconv.runs.environment import forget_peak_memory, now
+from tsconv.runs.lock import held
+from tsconv.runs.paths import RunDir
+from tsconv.workflows.plan import Cell
+from tsconv.workflows.train import EpochRecord, Watch, train
+
+SECONDS_BETWEEN_WORDS = 1.0
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
+    """What :func:`run_cell` needs to know, in JSON's types."""
+    return {
+        "data": cell.data,
+        "config": to_dict(cell.config),
+        "resample": cell.resample,
+        "out": str(cell.directory(folder).path),
+    }
+
+
+def run_cell(document: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Finish a run, or find it finished; seconds and accuracy are given back.
+
+    Args:
+        document: of :func:`describe_cell`.
+        tell: called now and then with how far it is: member, step, n_steps, loss.
+
+    Raises:
+        Exception: whatever goes wrong, once ``failure.json`` says so.
+    """
+    directory, started = RunDir(Path(document["out"])), time.monotonic()
+    config = from_dict(Config, document["config"])
+    forget_peak_memory()
+    with held(directory):
+        if directory.done.exists():
+            return {"seconds": 0.0, "accuracy": None}
+        try:
+            result = train(
+                document["data"],
+                config,
+                out=directory.path,
+                resample=document["resample"],
+                watch=_watch(config.members, tell),
+            )
+        except Exception as error:
+            record_failure(directory, type(error).__name__, str(error), told=traceback.format_exc())
+            raise
+    accuracy = None if result.test is None else result.test.evaluation.metrics["accuracy"]
+    return {"seconds": time.monotonic() - started, "accuracy": accuracy}
+
+
+def record_failure(directory: RunDir, kind: str, message: str, *, told: str = "") -> None:
+    """Keep why a run did not finish; the run that does takes the record away."""
+    try:
+        write_json(
+            directory.failure,
+            {"kind": kind, "message": " ".join(message.split()), "traceback": told, "time": now()},
+        )
+    except TSConvError:  # a folder that cannot be written is what failed
+        return
+
+
+def _watch(members: int, tell: Tell) -> Watch:
+    """Tells of a step now and then."""
+    said, loss = 0.0, None
+
+    def on_step(member: int, step: int, n_steps: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= SECONDS_BETWEEN_WORDS:
+            said = time.monotonic()
+            known = {"member": member, "members": members, "step": step, "n_steps": n_steps}
+            tell({**known, "loss": loss})
+
+    def on_epoch(record: EpochRecord) -> None:
+        nonlocal loss
+        loss = record.train_loss
+
+    return Watch(on_epoch=on_epoch, on_step=on_step)

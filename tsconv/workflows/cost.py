@@ -1,0 +1,59 @@
+"""How long a run will take, before it is run: from the series, the steps and the network's size.
+
+A step takes a fixed time, and time for each product of a parameter and a time point. The two
+numbers are of one core of an AVX512-BF16 processor; what a benchmark has finished so far corrects
+them for the machine at hand, so only their proportion matters for long.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from tsconv.classifier import build_network, resolve_network
+from tsconv.config import Config
+from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.training.loop import count_steps
+
+SECONDS_A_STEP = 0.015
+PRODUCTS_A_SECOND = 2.9e10
+"""Fitted to `inception` on Chinatown (25 ms a step), GunPoint (115) and Adiac (186), one core."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What of a set decides how long it takes."""
+
+    n_train: int
+    n_channels: int
+    n_timepoints: int
+    n_classes: int
+
+
+def shape_of(train: TimeSeriesDataset) -> Shape:
+    """The shape of a training part."""
+    return Shape(
+        n_train=train.n_instances,
+        n_channels=train.n_channels,
+        n_timepoints=train.n_timepoints,
+        n_classes=max(2, train.n_classes),
+    )
+
+
+def estimate_seconds(config: Config, shape: Shape) -> float:
+    """Of training all members, on one core of the processor above."""
+    resolved = resolve_network(config, shape.n_timepoints)
+    with torch.device("meta"):
+        network = build_network(resolved, shape.n_channels, shape.n_classes)
+    n_train = max(1, round(shape.n_train * (1 - config.valid_fraction)))
+    batch = min(config.training.batch_size, n_train)
+    products = batch * shape.n_timepoints * network.n_parameters
+    a_step = SECONDS_A_STEP + products / PRODUCTS_A_SECOND
+    return config.members * count_steps(n_train, config.training) * a_step
+
+
+def correction(finished: Iterable[tuple[float, float]]) -> float:
+    """What to multiply estimates by, from pairs of estimated and measured seconds."""
+    pairs = list(finished)
+    estimated = sum(pair[0] for pair in pairs)
+    return sum(pair[1] for pair in pairs) / estimated if estimated > 0 else 1.0

@@ -1,0 +1,164 @@
+"""A benchmark's plan: what is crossed with what, and the cells that come of it.
+
+A plan is TOML, or flags of the same names::
+
+    datasets = ["GunPoint", "ArrowHead"]
+    networks = ["inception", "tcn"]
+    recipes = ["fast"]
+    members = [5]
+    resamples = [0]     # 0: the archive's split; others are drawn, stratified
+    seeds = [0]
+    [settings]          # on top of each recipe
+    training.device = "cpu"
+"""
+
+import dataclasses
+import itertools
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tsconv.config import Config, load_config
+from tsconv.data.archive import find_data
+from tsconv.errors import ConfigError
+from tsconv.registry import did_you_mean
+from tsconv.runs.paths import RunDir
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Every combination of these is a cell.
+
+    Attributes:
+        datasets: names of sets, files or folders.
+        networks: registered names.
+        recipes: presets.
+        members: sizes of the ensembles.
+        resamples: 0 for a set's own split, else seeds that draw others.
+        seeds: of the ensembles.
+        settings: on top of each recipe, as in ``--config``.
+    """
+
+    datasets: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ("inception",)
+    recipes: tuple[str, ...] = ("fast",)
+    members: tuple[int, ...] = (5,)
+    resamples: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One run of a benchmark.
+
+    Attributes:
+        dataset: what the set is called.
+        data: where it is: a name, a file or a folder.
+        config: resolved.
+        resample: 0 for the set's own split.
+    """
+
+    dataset: str
+    data: str
+    config: Config
+    resample: int
+
+    @property
+    def name(self) -> str:
+        """What tells the cell from others: the folders of its run."""
+        config = self.config
+        parts = (self.dataset, config.network.name, f"{config.recipe}-x{config.members}")
+        return "/".join((*parts, f"resample-{self.resample}", f"seed-{config.seed}"))
+
+    def directory(self, folder: Path) -> RunDir:
+        """Where its run lies, in a benchmark's folder."""
+        return RunDir(folder / "runs" / self.name)
+
+
+def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Plan:
+    """A plan from a TOML file, what flags give taking the place of what the file says.
+
+    Raises:
+        ConfigError: no TOML, an unknown key, a value of another type, or no datasets.
+    """
+    given = {} if file is None else _read(file)
+    given |= {name: value for name, value in (flags or {}).items() if value}
+    where = "" if file is None else f"{file}: "
+    kinds = {each.name: each.default for each in dataclasses.fields(Plan)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in kinds:
+            hint = did_you_mean(name, kinds)
+            raise ConfigError(f"{where}unknown entry {name!r}{hint}; known: {', '.join(kinds)}")
+        values[name] = _checked(where, name, value)
+    if not values.get("datasets"):
+        raise ConfigError(f"{where}expected datasets, found none; name some, such as GunPoint")
+    return Plan(**values)
+
+
+def make_cells(plan: Plan) -> tuple[Cell, ...]:
+    """Each combination once, its config resolved and its data found.
+
+    Raises:
+        UnknownNameError: a set, recipe or network that is not there.
+        ConfigError: a setting that does not hold.
+    """
+    sources = {data: find_data(data).name for data in plan.datasets}
+    ensembles = itertools.product(plan.networks, plan.recipes, plan.members, plan.seeds)
+    configs = [
+        load_config(
+            recipe,
+            settings={
+                **dict(_dotted(plan.settings)),
+                "network.name": network,
+                "members": members,
+                "seed": seed,
+            },
+        )
+        for network, recipe, members, seed in ensembles
+    ]
+    cells = (
+        Cell(dataset=name, data=data, config=config, resample=resample)
+        for (data, name), config, resample in itertools.product(
+            sources.items(), configs, plan.resamples
+        )
+    )
+    return tuple({cell.name: cell for cell in cells}.values())
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: expected a plan, cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: expected TOML; {error}") from error
+
+
+def _checked(where: str, name: str, value: Any) -> Any:
+    """``value`` as the plan holds it, one value standing for a list of one."""
+    if name == "settings":
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise ConfigError(f"{where}settings: expected a table, found {value!r}")
+    kind, words = (
+        (int, "whole numbers from 0")
+        if name in ("members", "resamples", "seeds")
+        else (str, "names")
+    )
+    values = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for each in values:
+        if type(each) is not kind or (isinstance(each, int) and each < 0):
+            raise ConfigError(f"{where}{name}: expected {words}, found {each!r}")
+    return tuple(dict.fromkeys(values))
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
