@@ -145,3 +145,20 @@ def test_what_is_asked_for_wins_over_a_recipe_s_settings_of_one_network(monkeypa
     config = load_config(overrides=["network.name=tcn", "training.lr=0.25"])
 
     assert config.training.lr == 0.25
+
+
+def test_epochs_and_steps_given_together_are_both_kept():
+    by_flags = load_config(settings={"training.epochs": 50, "training.steps": 200})
+    by_overrides = load_config(overrides=["training.epochs=50", "training.steps=200"])
+
+    for config in (by_flags, by_overrides):
+        assert (config.training.epochs, config.training.steps) == (50, 200)
+
+
+def test_a_budget_given_alone_replaces_the_files(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text("[training]\nepochs = 7\n")
+
+    config = load_config(file=file, overrides=["training.steps=9"])
+
+    assert (config.training.epochs, config.training.steps) == (None, 9)

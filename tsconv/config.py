@@ -155,15 +155,16 @@ def load_config(
         overrides: ``section.key=value``, the value in TOML or a bare word.
         settings: dotted names and values, None meaning not given (a command line's flags).
     """
-    asked = _read_toml(file) if file else {}
+    given: dict[str, Any] = {}
     for name, value in (settings or {}).items():
         if value is not None:
-            _assign(asked, name, value)
+            _assign(given, name, value)
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
-        _assign(asked, name.strip(), _parse_value(text.strip()))
+        _assign(given, name.strip(), _parse_value(text.strip()))
+    asked = _merge(_read_toml(file), given) if file else given
     recipe = recipe or asked.get("recipe") or "fast"
     values = read_recipe(recipe)
     by_network = values.pop("networks", {})
@@ -276,13 +277,13 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assign(values: dict[str, Any], name: str, value: Any) -> None:
+    """Put ``value`` at a dotted name, making tables on the way."""
     *sections, key = name.split(".")
-    inner: Any = value
-    for part in [key, *reversed(sections)]:
-        inner = {part: inner}
-    merged = _merge(values, inner)
-    values.clear()
-    values.update(merged)
+    for section in sections:
+        if not isinstance(values.get(section), dict):
+            values[section] = {}
+        values = values[section]
+    values[key] = value
 
 
 def _one_budget(merged: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from toy import make_toy_dataset
 
-from tsconv.data.split import split
+from tsconv.data.split import resample, split
 from tsconv.errors import DataError
 
 
@@ -86,3 +86,43 @@ def test_a_set_too_small_to_hold_anything_out_is_refused():
 def test_a_set_without_labels_is_refused():
     with pytest.raises(DataError, match="expected labels to split by"):
         split(replace(make_dataset([0, 1]), y=None), 0.5, 0)
+
+
+@given(
+    train=st.lists(st.integers(0, 2), min_size=6, max_size=20),
+    test=st.lists(st.integers(0, 2), min_size=1, max_size=20),
+    seed=st.integers(1, 99),
+)
+def test_a_resample_keeps_each_parts_classes_and_every_instance(train, test, seed):
+    assume(set(test) <= set(train))
+    parts = [make_dataset(y) for y in (train, test)]
+    X = np.arange(len(train) + len(test), dtype=np.float32)[:, None, None]
+    parts = [
+        replace(part, X=np.tile(x, (1, 1, 2)), classes=("a", "b", "c"))
+        for part, x in zip(parts, (X[: len(train)], X[len(train) :]), strict=True)
+    ]
+
+    drawn = resample(*parts, seed)
+
+    for part, before in zip(drawn, parts, strict=True):
+        assert (
+            np.bincount(part.y, minlength=3).tolist() == np.bincount(before.y, minlength=3).tolist()
+        )
+    assert sorted(np.concatenate([part.X[:, 0, 0] for part in drawn])) == X[:, 0, 0].tolist()
+
+
+def test_resample_0_is_the_archives_split_and_others_are_drawn_as_tsml_eval_draws_them():
+    y = np.array([0, 0, 0, 1, 1, 1])
+    train = replace(make_dataset(y), X=np.arange(6, dtype=np.float32)[:, None, None].repeat(2, 2))
+    test = replace(
+        make_dataset(y), X=np.arange(6, 12, dtype=np.float32)[:, None, None].repeat(2, 2)
+    )
+    generator = np.random.RandomState(1)
+    first, second = np.array([0, 1, 2, 6, 7, 8]), np.array([3, 4, 5, 9, 10, 11])
+    generator.shuffle(first)
+    generator.shuffle(second)
+
+    drawn, _ = resample(train, test, 1)
+
+    assert drawn.X[:, 0, 0].tolist() == [*first[:3], *second[:3]]
+    assert resample(train, test, 0) == (train, test)

@@ -1,0 +1,197 @@
+"""Methods compared across sets: ranks, tests, cliques, effects.
+
+``scores`` is a table with a row a set and a column a method, without gaps. The way of Demsar,
+"Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, with Wilcoxon tests
+of all pairs instead of Nemenyi's, as Benavoli, Corani & Mangili, "Should we really use post-hoc
+tests based on mean-ranks?", JMLR 17, 2016, argue: whether two methods differ must not depend on
+which others are there.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from tsconv.errors import DataError
+
+BOOTSTRAPS = 10_000
+EQUAL = 1e-9
+"""Differences below are ties: published figures are rounded, ours carry all digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Friedman:
+    """Whether any method differs: Friedman's chi-square and Iman and Davenport's F of it."""
+
+    chi_square: float
+    p_chi_square: float
+    f: float
+    p_f: float
+
+
+def mean_ranks(scores: pd.DataFrame, *, higher_is_better: bool = True) -> pd.Series:
+    """Average rank of each method over sets, 1 = best; ties share the mean of their ranks."""
+    ranks = _rounded(scores).rank(axis=1, ascending=not higher_is_better)
+    return ranks.mean().sort_values(kind="stable")
+
+
+def friedman(scores: pd.DataFrame) -> Friedman:
+    """Friedman's test, corrected for ties, and the less conservative F of Iman and Davenport.
+
+    nan where it is undefined: all methods alike on all sets.
+
+    Raises:
+        DataError: fewer than three methods.
+    """
+    n_sets, n_methods = scores.shape
+    if n_methods < 3:
+        raise DataError(f"Friedman's test: expected three methods or more, found {n_methods}")
+    if (np.ptp(_rounded(scores).to_numpy(), axis=1) == 0).all():
+        return Friedman(*[float("nan")] * 4)
+    chi_square, p_value = stats.friedmanchisquare(*_rounded(scores).to_numpy().T)
+    rest = n_sets * (n_methods - 1) - chi_square
+    f = (n_sets - 1) * chi_square / rest if rest > 0 else np.inf
+    p_f = stats.f.sf(f, n_methods - 1, (n_methods - 1) * (n_sets - 1))
+    return Friedman(float(chi_square), float(p_value), float(f), float(p_f))
+
+
+def wilcoxon(differences: NDArray[np.float64]) -> float:
+    """Two-sided p of the signed-rank test that differences are symmetric about zero.
+
+    Zeros are ranked and dropped (Pratt 1959): they count for nobody, and a set that
+    ties makes the others' ranks no smaller. 1 where all are zero. Exact for up to 50 sets without
+    ties, by the normal approximation otherwise.
+    """
+    values = np.where(np.abs(differences) < EQUAL, 0.0, differences)
+    if not values.any():
+        return 1.0
+    sizes = np.abs(values)
+    is_exact = len(values) <= 50 and len(np.unique(sizes)) == len(sizes) and sizes.all()
+    method = "exact" if is_exact else "asymptotic"
+    return float(stats.wilcoxon(values, zero_method="pratt", method=method).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """P-values that hold together (Holm 1979): step down, never falling, at most 1."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return adjusted
+
+
+def pairwise(
+    scores: pd.DataFrame, *, higher_is_better: bool = True, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Every pair of methods, the one of the better mean rank first.
+
+    Columns: first, second, wins, draws, losses (of the first), difference (mean of first minus
+    second), low and high (its bootstrap interval over sets), effect (matched-pairs rank-biserial
+    correlation, -1 to 1, positive where the first is better), p and p_holm over all pairs.
+
+    Raises:
+        DataError: fewer than two methods or sets.
+    """
+    n_sets, n_methods = scores.shape
+    if n_methods < 2 or n_sets < 2:
+        raise DataError(
+            f"found {n_methods} methods and {n_sets} sets that all of them have; expected two or "
+            "more of each"
+        )
+    order = mean_ranks(scores, higher_is_better=higher_is_better).index
+    sign = 1 if higher_is_better else -1
+    rows = []
+    for first, second in itertools.combinations(order, 2):
+        differences = (scores[first] - scores[second]).to_numpy(dtype=np.float64)
+        gains = np.where(np.abs(differences) < EQUAL, 0.0, sign * differences)
+        low, high = _bootstrap(differences, level, seed)
+        rows.append(
+            (
+                *(first, second),
+                *(int((gains > 0).sum()), int((gains == 0).sum()), int((gains < 0).sum())),
+                *(float(differences.mean()), low, high),
+                *(rank_biserial(gains), wilcoxon(gains)),
+            )
+        )
+    names = ["first", "second", "wins", "draws", "losses", "difference", "low", "high"]
+    table = pd.DataFrame(rows, columns=[*names, "effect", "p"])
+    table["p_holm"] = holm(table["p"].tolist())
+    return table
+
+
+def rank_biserial(differences: NDArray[np.float64]) -> float:
+    """Share of rank sums in favour minus against, zeros ranked and dropped (Kerby 2014)."""
+    ranks = stats.rankdata(np.abs(differences))
+    in_favour, against = ranks[differences > 0].sum(), ranks[differences < 0].sum()
+    total = in_favour + against
+    return float((in_favour - against) / total) if total else 0.0
+
+
+def cliques(ranks: pd.Series, pairs: pd.DataFrame, alpha: float = 0.05) -> list[tuple[str, ...]]:
+    """Methods next to each other in rank of which no pair differs significantly.
+
+    All that cannot be made longer, best first; a method alone is none. Each is a run in the order
+    of ranks, so that a bar can show it.
+    """
+    alike = {
+        frozenset((row.first, row.second))
+        for row in pairs.itertuples()
+        if float(str(row.p_holm)) >= alpha
+    }
+    names = [str(name) for name in ranks.sort_values(kind="stable").index]
+    found: list[tuple[str, ...]] = []
+    for start in range(len(names)):
+        end = start + 1
+        while end < len(names) and all(
+            frozenset((names[end], other)) in alike for other in names[start:end]
+        ):
+            end += 1
+        run = tuple(names[start:end])
+        if len(run) > 1 and not (found and set(run) <= set(found[-1])):
+            found.append(run)
+    return found
+
+
+def bayesian_signed_rank(
+    differences: NDArray[np.float64], rope: float = 0.01, *, draws: int = 20_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Probabilities that the first is better, that both are equal for practice, that it is worse.
+
+    Benavoli, Corani, Demsar & Zaffalon, "Time for a change: a tutorial for comparing multiple
+    classifiers through Bayesian analysis", JMLR 18, 2017, section 4.2: Dirichlet weights over sets,
+    a pseudo-observation of zero with weight one half.
+
+    Args:
+        differences: (n_sets,), first minus second.
+        rope: differences of at most this are equal for practice.
+        draws: Monte Carlo draws.
+        seed: of these.
+    """
+    values = np.concatenate([[0.0], differences])
+    sums = values[:, None] + values
+    above, below = (sums > 2 * rope).astype(float), (sums < -2 * rope).astype(float)
+    prior = np.concatenate([[0.5], np.ones(len(differences))])
+    weights = np.random.default_rng(seed).dirichlet(prior, draws)  # (draws, n + 1)
+    better = np.einsum("di,ij,dj->d", weights, above, weights, optimize=True)
+    worse = np.einsum("di,ij,dj->d", weights, below, weights, optimize=True)
+    shares = np.stack([better, 1 - better - worse, worse], axis=1)
+    most = np.bincount(shares.argmax(axis=1), minlength=3) / draws
+    return float(most[0]), float(most[1]), float(most[2])
+
+
+def _rounded(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.round(9)
+
+
+def _bootstrap(differences: NDArray[np.float64], level: float, seed: int) -> tuple[float, float]:
+    """Percentile interval of the mean over sets drawn again and again."""
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(0, len(differences), (BOOTSTRAPS, len(differences)))
+    tail = (1 - level) / 2
+    low, high = np.quantile(differences[drawn].mean(axis=1), [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""Published test accuracies, as data: one file an archive, sources in the columns' names."""

@@ -1,0 +1,95 @@
+"""Published accuracies, set by set, to hold results against.
+
+Facts from the result files of public repositories, on the archives' own splits; nothing was run
+again. A column is "method (source)". Sources: hfawaz/InceptionTime and hfawaz/dl-4-tsc (Ismail Fawaz
+et al.), MSD-IRIMAS/LITE (which repeats published columns), angus924/rocket and minirocket (Dempster
+et al.), ChangWeiTan/MultiRocket, Wensi-Tang/OS-CNN, time-series-machine-learning/tsml-eval, and the
+UCR archive's summary.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+
+import pandas as pd
+
+from tsconv.errors import UnknownNameError
+from tsconv.registry import did_you_mean
+
+FILES = ("univariate_default_split.csv", "multivariate_default_split.csv")
+SHORT = {
+    "InceptionTime": "InceptionTime (hfawaz, ens of 5)",
+    "InceptionTime-LITE": "InceptionTime (LITE repo)",
+    "Inception": "Inception single (hfawaz, mean of 5)",
+    "H-InceptionTime": "H-InceptionTime (ens of 5)",
+    "LITETime": "LITETime (LITE repo)",
+    "LITE": "LITE (LITE repo)",
+    "FCN": "FCN (LITE repo)",
+    "ResNet": "ResNet (LITE repo)",
+    "ROCKET": "ROCKET (LITE repo)",
+    "MultiROCKET": "MultiROCKET (LITE repo)",
+    "MiniRocket": "MiniRocket (angus924, fold 0)",
+    "OS-CNN": "OS-CNN",
+    "HC2": "HC2 (tsml-eval, fold 0)",
+    "MR-Hydra": "MR-Hydra (tsml-eval, fold 0)",
+    "1NN-ED": "ED_1NN (UCR DataSummary)",
+    "1NN-DTW": "DTW_1NN_learned_w (UCR DataSummary)",
+}
+"""Short names of univariate methods; a column's own name, or all before its bracket, does too."""
+USUAL = ("InceptionTime", "InceptionTime-LITE", "LITETime", "ROCKET", "ResNet", "1NN-DTW")
+MULTIVARIATE = {
+    "InceptionTime": "InceptionTime (LITE repo)",
+    "LITETime": "LITETime (LITE repo)",
+    "ROCKET": "ROCKET (tsml-eval fold 0)",
+    "ResNet": "ResNet (LITE repo)",
+    "1NN-DTW": "1NN-DTW-D (tsml-eval fold 0)",
+}
+"""The same methods' columns for multivariate sets."""
+
+
+def read_published(names: Iterable[str] = USUAL) -> pd.DataFrame:
+    """Accuracies of published methods, a row a set, a column a name; nan where none is published.
+
+    Raises:
+        UnknownNameError: no method of that name; the message guesses which was meant.
+    """
+    univariate, multivariate = map(_read, FILES)
+    columns = {}
+    for name in names:
+        column = univariate[_column(name, univariate)]
+        if (other := MULTIVARIATE.get(name)) is not None:
+            column = pd.concat([column, multivariate[other]])
+        columns[name] = column
+    return pd.DataFrame(columns).rename_axis("dataset")
+
+
+def list_published() -> pd.DataFrame:
+    """What there is: short name, column with its source, sets and mean accuracy."""
+    univariate = _read(FILES[0])
+    short = {column: name for name, column in SHORT.items()}
+    rows = [
+        (
+            short.get(column, column),
+            column,
+            int(univariate[column].count()),
+            univariate[column].mean(),
+        )
+        for column in univariate
+    ]
+    return pd.DataFrame(rows, columns=["name", "source", "sets", "mean accuracy"])
+
+
+def _read(name: str) -> pd.DataFrame:
+    with resources.files("tsconv.evaluation.published").joinpath(name).open("rb") as file:
+        return pd.read_csv(file, index_col="dataset")
+
+
+def _column(name: str, table: pd.DataFrame) -> str:
+    known = {column.split(" (")[0].lower(): column for column in reversed(table.columns)}
+    known |= {column.lower(): column for column in table}
+    known |= {short.lower(): column for short, column in SHORT.items()}
+    if name.lower() not in known:
+        hint = did_you_mean(name, [*SHORT, *table])
+        raise UnknownNameError(
+            f"unknown published method {name!r}{hint}; among others: {', '.join(SHORT)}"
+        )
+    return known[name.lower()]
