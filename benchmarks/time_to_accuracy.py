@@ -30,8 +30,8 @@ SETTINGS = {
     "3000 steps": ("fast", {"training.steps": 3000}),
     "paper": ("paper", {}),
 }
-"""`fast` is 150 epochs and at most 600 steps, `paper` 1500 epochs; between them, `fast` with so many
-steps on every set."""
+"""`fast` is 150 epochs and at most 600 steps, `paper` 1500 epochs; the others are `fast` with a
+budget of so many steps."""
 CHEAPEST = SETS[:7]
 """The first of the accuracy table's sets, which stand there by their size."""
 

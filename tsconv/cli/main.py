@@ -15,6 +15,7 @@ from tsconv import __version__
 from tsconv.cli import console, render
 from tsconv.cli.benchmark import benchmark
 from tsconv.cli.collect import collect
+from tsconv.cli.compare import compare
 from tsconv.cli.convert import convert
 from tsconv.cli.evaluate import evaluate
 from tsconv.cli.formats import formats
@@ -87,6 +88,7 @@ COMMANDS = (
     inspect,
     benchmark,
     collect,
+    compare,
     convert,
     networks,
     formats,

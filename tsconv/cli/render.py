@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tsconv.workflows.benchmark import Schedule
+    from tsconv.workflows.compare import Comparison
     from tsconv.workflows.describe import FormatCard, NetworkCard
     from tsconv.workflows.evaluate import Report
     from tsconv.workflows.inspect import Inspection, Part, Plan
@@ -246,6 +247,34 @@ def collected(results: "pd.DataFrame") -> None:
     if failed.any():
         rows = results.loc[failed, ["run", "failure"]].itertuples(index=False)
         table("not finished", ("run", "why"), rows)
+
+
+def text(words: str) -> None:
+    """Text as it stands."""
+    sys.stdout.write(words)
+
+
+def compared(result: "Comparison") -> None:
+    """Methods by rank, what tests say of each pair, and cliques."""
+    methods = result.summary.itertuples()
+    table(
+        f"{result.metric} over {len(result.scores)} sets",
+        ("method", "mean", "median", "mean rank", "best on"),
+        ([str(name), *map(float, values[:3]), int(values[3])] for name, *values in methods),
+    )
+    rows = result.pairs.itertuples(index=False)
+    table("pairs", list(map(str, result.pairs)), ([_count(value) for value in row] for row in rows))
+    if (test := result.friedman) is not None:
+        facts(
+            "Friedman",
+            {
+                "chi-square": f"{test.chi_square:.3f}, p {test.p_chi_square:.2g}",
+                "Iman-Davenport F": f"{test.f:.3f}, p {test.p_f:.2g}",
+            },
+        )
+    alike = [", ".join(clique) for clique in result.cliques] or ["none"]
+    numbered = {f"{k}": names for k, names in enumerate(alike, 1)}
+    facts(f"no significant difference (alpha {result.alpha:g}, Wilcoxon with Holm)", numbered)
 
 
 def _count(value: Any) -> Any:

@@ -1,10 +1,9 @@
 """Published accuracies, set by set, to hold results against.
 
 Facts from the result files of public repositories, on the archives' own splits; nothing was run
-again. A column is "method (source)". Sources: hfawaz/InceptionTime and hfawaz/dl-4-tsc (Ismail Fawaz
-et al.), MSD-IRIMAS/LITE (which repeats published columns), angus924/rocket and minirocket (Dempster
-et al.), ChangWeiTan/MultiRocket, Wensi-Tang/OS-CNN, time-series-machine-learning/tsml-eval, and the
-UCR archive's summary.
+again. A column is "method (source)". Sources: hfawaz/InceptionTime and hfawaz/dl-4-tsc of Ismail
+Fawaz et al., MSD-IRIMAS/LITE, which repeats published columns, angus924/rocket and minirocket of
+Dempster et al., ChangWeiTan/MultiRocket, Wensi-Tang/OS-CNN, tsml-eval, and the archive's summary.
 """
 
 from collections.abc import Iterable
@@ -66,14 +65,11 @@ def list_published() -> pd.DataFrame:
     """What there is: short name, column with its source, sets and mean accuracy."""
     univariate = _read(FILES[0])
     short = {column: name for name, column in SHORT.items()}
+    counts, means = univariate.count().tolist(), univariate.mean().tolist()
+    names = list(map(str, univariate))
     rows = [
-        (
-            short.get(column, column),
-            column,
-            int(univariate[column].count()),
-            univariate[column].mean(),
-        )
-        for column in univariate
+        (short.get(name, name), name, count, mean)
+        for name, count, mean in zip(names, counts, means, strict=True)
     ]
     return pd.DataFrame(rows, columns=["name", "source", "sets", "mean accuracy"])
 
@@ -84,11 +80,12 @@ def _read(name: str) -> pd.DataFrame:
 
 
 def _column(name: str, table: pd.DataFrame) -> str:
-    known = {column.split(" (")[0].lower(): column for column in reversed(table.columns)}
-    known |= {column.lower(): column for column in table}
+    columns = list(map(str, table))
+    known = {column.split(" (")[0].lower(): column for column in reversed(columns)}
+    known |= {column.lower(): column for column in columns}
     known |= {short.lower(): column for short, column in SHORT.items()}
     if name.lower() not in known:
-        hint = did_you_mean(name, [*SHORT, *table])
+        hint = did_you_mean(name, [*SHORT, *columns])
         raise UnknownNameError(
             f"unknown published method {name!r}{hint}; among others: {', '.join(SHORT)}"
         )

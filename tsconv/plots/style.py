@@ -58,3 +58,8 @@ def to_bytes(figure: Figure, suffix: str) -> bytes:
 def is_drawable(path: Path) -> bool:
     """Whether a figure can be written into a file of this ending."""
     return path.suffix.lower() in SUFFIXES
+
+
+def shown(text: str) -> str:
+    """Text as it stands: a dollar is no formula."""
+    return text.replace("$", r"\$")

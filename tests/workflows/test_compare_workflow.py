@@ -1,0 +1,210 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tsconv.errors import ConfigError, DataError, UnknownNameError
+from tsconv.evaluation.published_results import SHORT, USUAL, list_published, read_published
+from tsconv.workflows.compare import compare, draw
+from tsconv.workflows.typeset import typeset
+
+SETS = ["ArrowHead", "Beef", "Coffee", "ECG200", "GunPoint", "Herring", "Meat", "Wine"]
+
+
+def make_runs(path, **changes):
+    """A collected table: two networks on eight sets of the archive."""
+    generator = np.random.default_rng(0)
+    rows = [
+        {
+            "dataset": name,
+            "network": network,
+            "recipe": "fast",
+            "members": 5,
+            "resample": 0,
+            "seed": 0,
+            "accuracy": generator.uniform(0.6, 0.8) + 0.3 * (network == "inception"),
+            "log_loss": generator.uniform(0.6, 0.8) - 0.3 * (network == "inception"),
+            "failure": None,
+        }
+        for name in SETS
+        for network in ("inception", "tcn")
+    ]
+    table = pd.DataFrame(rows).assign(**changes)
+    table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "runs.parquet"])
+def test_methods_of_a_collected_table_are_its_networks(tmp_path, name):
+    result = compare([make_runs(tmp_path / name)])
+
+    assert list(result.summary.index) == ["inception", "tcn"]
+    assert result.scores.index.tolist() == SETS
+    assert result.friedman is None
+    assert result.pairs.iloc[0]["wins"] == 8
+    assert result.cliques == ()
+    assert json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_a_method_is_named_by_all_that_varies(tmp_path):
+    one = pd.read_csv(make_runs(tmp_path / "a.csv"))
+    path = tmp_path / "both.csv"
+    pd.concat([one, one.assign(recipe="paper", members=1)]).to_csv(path, index=False)
+
+    result = compare([path])
+
+    assert set(result.scores) == {
+        f"{n} {r}" for n in ("inception", "tcn") for r in ("fast x5", "paper x1")
+    }
+
+
+def test_seeds_are_averaged_and_failures_left_out(tmp_path):
+    table = pd.read_csv(make_runs(tmp_path / "a.csv"))
+    again = table.assign(seed=1, accuracy=table["accuracy"] + 0.1)
+    failed = table.assign(seed=2, accuracy=0.0, failure="no memory")
+    path = tmp_path / "all.csv"
+    pd.concat([table, again, failed]).to_csv(path, index=False)
+
+    mean = compare([path]).summary["mean"]
+
+    alone = compare([tmp_path / "a.csv"]).summary["mean"]
+    np.testing.assert_allclose(mean, alone + 0.05)
+
+
+def test_a_lower_log_loss_is_better(tmp_path):
+    result = compare([make_runs(tmp_path / "runs.csv")], metric="log_loss")
+
+    assert not result.higher_is_better
+    assert list(result.summary.index) == ["inception", "tcn"]
+
+
+def test_published_methods_stand_beside_over_shared_sets(tmp_path):
+    path = make_runs(tmp_path / "runs.csv")
+    table = pd.read_csv(path)
+    extra = table.iloc[:2].assign(dataset="NoSuchSet")
+    pd.concat([table, extra]).to_csv(path, index=False)
+
+    result = compare([path], against=["published", "published:HC2"], rope=0.01)
+
+    assert set(result.scores) == {"inception", "tcn", *USUAL, "HC2"}
+    assert result.scores.index.tolist() == SETS
+    assert set(result.dropped) == {"NoSuchSet"}
+    assert result.scores["InceptionTime"]["GunPoint"] == 1.0
+    shares = result.pairs[["p_better", "p_equal", "p_worse"]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1)
+
+
+def test_resamples_do_not_mix_with_published_figures(tmp_path):
+    path = make_runs(tmp_path / "runs.csv", resample=3)
+
+    with pytest.raises(DataError, match="found none to compare"):
+        compare([path], against=["published"])
+
+
+def test_patterns_choose_sets(tmp_path):
+    path = make_runs(tmp_path / "runs.csv")
+
+    result = compare([path], datasets=["*o*", "ECG200,Wine"])
+
+    assert result.scores.index.tolist() == ["ArrowHead", "Coffee", "ECG200", "GunPoint", "Wine"]
+    with pytest.raises(DataError, match="no set of the tables"):
+        compare([path], datasets=["Nothing*"])
+
+
+def test_tables_with_a_column_a_method_are_taken_too(tmp_path):
+    wide = pd.DataFrame({"dataset": SETS, "mine": np.linspace(0.5, 0.9, 8), "note": "x"})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+
+    result = compare([tmp_path / "wide.csv", make_runs(tmp_path / "runs.csv")])
+
+    assert set(result.scores) == {"mine", "inception", "tcn"}
+    assert result.friedman is not None
+
+
+def test_equal_names_are_told_apart(tmp_path):
+    paths = [make_runs(tmp_path / name) for name in ("a.csv", "b.csv")]
+
+    assert set(compare(paths).scores) == {"inception", "tcn", "inception (2)", "tcn (2)"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"metric": "acuracy"}, DataError, "did you mean 'accuracy'"),
+        ({"against": ["published:InceptionTim"]}, UnknownNameError, "did you mean"),
+        ({"against": ["InceptionTime"]}, ConfigError, "published:NAME"),
+        ({"against": ["published"], "metric": "log_loss"}, ConfigError, "are accuracies"),
+        ({"alpha": 5}, ConfigError, "between 0 and 1"),
+        ({"datasets": ["Wine"]}, DataError, "1 sets"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(tmp_path, arguments, error, words):
+    with pytest.raises(error, match=words):
+        compare([make_runs(tmp_path / "runs.csv")], **arguments)
+
+
+def test_files_that_are_no_tables_are_told(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "binary.parquet").write_bytes(b"\x00\x01")
+    for name in ("absent.csv", "empty.csv", "odd.csv", "binary.parquet"):
+        with pytest.raises(DataError, match=name):
+            compare([tmp_path / name])
+
+
+def test_every_short_name_is_a_published_column():
+    table = read_published(SHORT)
+
+    assert table.notna().any().all()
+    assert table["InceptionTime"].count() >= 128
+    assert table["InceptionTime"].loc["ECG200"] == 0.93
+    assert read_published(["rocket"])["rocket"].notna().any()
+    assert list_published()["sets"].max() == 128
+
+
+def test_figures_are_drawn_and_repeat(tmp_path):
+    result = compare([make_runs(tmp_path / "runs.csv")], against=["published"])
+
+    written = draw(result, tmp_path / "one")
+    again = draw(result, tmp_path / "two")
+
+    assert len(written) == 6
+    for one, other in zip(written, again, strict=True):
+        assert one.stat().st_size > 1000
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_comparison_is_typeset(tmp_path):
+    wide = pd.DataFrame({"dataset": SETS, "a_b|c": np.linspace(0.5, 0.9, 8), "tcn": 0.5})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    result = compare([tmp_path / "wide.csv"])
+
+    assert typeset(result, "csv").startswith("method,mean,median,mean_rank,wins\na_b|c,0.7,")
+    markdown = typeset(result, "markdown").splitlines()
+    assert markdown[1] == "| --- | ---: | ---: | ---: | ---: |"
+    assert markdown[2].startswith(r"| a_b\|c | 0.7000 |")
+    latex = typeset(result, "latex")
+    assert r"a\_b|c & 0.7000" in latex
+    assert latex.count(r"\\") == 3
+
+
+def test_the_command_compares_and_keeps_words_off_standard_output(tmp_path):
+    path = make_runs(tmp_path / "runs.csv")
+    command = [sys.executable, "-m", "tsconv", "compare", str(path), "--against", "published"]
+
+    told = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [*command, "--figures", str(tmp_path / "figures")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    typo = subprocess.run([*command, "--metric", "x"], capture_output=True, text=True, check=False)
+
+    assert len(json.loads(told.stdout)["summary"]) == 2 + len(USUAL)
+    assert shown.stdout.startswith("accuracy over 8 sets")
+    assert "figures in" in shown.stderr
+    assert (typo.returncode, typo.stdout) == (2, "")

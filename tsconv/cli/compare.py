@@ -1,0 +1,93 @@
+"""tsconv compare."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsconv.cli import console, options, render
+
+
+class Form(StrEnum):
+    """How the comparison is written."""
+
+    table = "table"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+
+
+Tables = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="TABLE...", help="Of collect or benchmark, or with a column a method."),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(help="published, for the usual methods, or published:NAME; repeatable."),
+]
+Metric = Annotated[str, typer.Option(help="A column of the tables.")]
+Datasets = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only these; patterns too; repeatable.")
+]
+Alpha = Annotated[float, typer.Option(help="Level of significance.")]
+Rope = Annotated[
+    float | None,
+    typer.Option(help="Add Bayesian probabilities; differences up to this are equal.", min=0),
+]
+FormOption = Annotated[Form, typer.Option("--format", help="How to write it.")]
+Figures = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Also draw it, as .png and .svg, in here.")
+]
+ListPublished = Annotated[
+    bool, typer.Option("--list-published", help="Show the published methods, and stop.")
+]
+
+
+def compare(
+    tables: Tables = None,
+    *,
+    against: Against = None,
+    metric: Metric = "accuracy",
+    datasets: Datasets = None,
+    alpha: Alpha = 0.05,
+    rope: Rope = None,
+    form: FormOption = Form.table,
+    figures: Figures = None,
+    list_published: ListPublished = False,
+    json: options.Json = False,
+) -> None:
+    """Compare methods over many sets.
+
+    Mean ranks, two-sided Wilcoxon signed-rank tests of all pairs with Holm's correction, cliques,
+    Friedman's test, effects with bootstrap intervals; over the sets that all methods have.
+    """
+    from tsconv.workflows import compare as workflow
+
+    if list_published:
+        known = workflow.list_published()
+        render.table("published", list(map(str, known)), known.itertuples(index=False))
+        return
+    if not tables:
+        raise typer.BadParameter("expected a table to compare", param_hint="TABLE...")
+    result = workflow.compare(
+        tables,
+        against=against or (),
+        metric=metric,
+        datasets=datasets or (),
+        alpha=alpha,
+        rope=rope,
+    )
+    if json:
+        render.document(result.to_dict())
+    elif form is Form.table:
+        render.compared(result)
+    else:
+        from tsconv.workflows.typeset import typeset
+
+        render.text(typeset(result, form))
+    for name, methods in result.dropped.items():
+        console.say(f"left out: {name}, lacked by {', '.join(methods)}")
+    if figures is not None:
+        workflow.draw(result, figures)
+        console.say(f"figures in {figures}")

@@ -1,0 +1,50 @@
+"""The multi-comparison matrix: every pair of methods, difference, wins and p.
+
+Ismail-Fawaz et al., "An approach to multiple comparison benchmark evaluations that is stable under
+manipulation of the comparate set", 2023, https://arxiv.org/abs/2305.11921.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tsconv.plots.style import DIVERGING, new_figure, shown, styled
+
+
+def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figure:
+    """A row and a column a method, best rank first; a cell is row minus column.
+
+    Args:
+        summary: a row a method with its ``mean``.
+        pairs: every pair with first, second, wins, draws, losses, difference and p_holm.
+        metric: what was compared.
+    """
+    names = [str(name) for name in summary.index]
+    place = {name: k for k, name in enumerate(names)}
+    differences = np.zeros((len(names), len(names)))
+    words = {}
+    for row in pairs.to_dict(orient="records"):
+        one, other, change = place[row["first"]], place[row["second"]], row["difference"]
+        differences[one, other], differences[other, one] = change, -change
+        p = f"p {row['p_holm']:.3f}"
+        counts = (row["wins"], row["draws"], row["losses"])
+        words[one, other] = f"{change:+.4f}\n{counts[0]}/{counts[1]}/{counts[2]}\n{p}"
+        words[other, one] = f"{-change:+.4f}\n{counts[2]}/{counts[1]}/{counts[0]}\n{p}"
+    most = np.abs(differences).max() or 1.0
+    with styled():
+        size = 1.05 * len(names)
+        figure = new_figure(size + 2.6, 0.75 * size + 1.4)
+        axes = figure.subplots()
+        axes.imshow(differences, cmap=DIVERGING, vmin=-1.6 * most, vmax=1.6 * most, aspect="auto")
+        labels = [shown(name) for name in names]
+        means = [f"{shown(str(name))}\n{mean:.4f}" for name, mean in summary["mean"].items()]
+        axes.set_yticks(range(len(names)), labels=means)
+        axes.set_xticks(range(len(names)), labels=labels, rotation=30, ha="left")
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        for (one, other), text in words.items():
+            axes.text(other, one, text, ha="center", va="center", fontsize=8)
+        axes.set_xlabel(f"{metric}: row minus column, wins/draws/losses of the row, p after Holm")
+        for side in axes.spines.values():
+            side.set_visible(False)
+    return figure

@@ -1,0 +1,53 @@
+"""One method against another, a point a set."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tsconv.plots.style import COLOURS, new_figure, shown, styled
+
+NAMED = 4
+"""So many of the sets that differ most are named."""
+
+
+def draw_scatter(first: pd.Series, second: pd.Series, metric: str) -> Figure:
+    """Scores of ``second`` over those of ``first``, on the same sets.
+
+    Args:
+        first: scores by set, its name the method.
+        second: as ``first``.
+        metric: what the scores are.
+    """
+    with styled():
+        figure = new_figure(5.2, 5.2)
+        axes = figure.subplots()
+        axes.scatter(second, first, s=28, color=COLOURS[0], alpha=0.8, zorder=2)
+        low = min(first.min(), second.min())
+        high = max(first.max(), second.max())
+        margin = 0.05 * (high - low) or 0.05
+        limits = (low - margin, high + margin)
+        axes.plot(limits, limits, color="grey", linewidth=1, zorder=1)
+        axes.set(xlim=limits, ylim=limits, aspect="equal")
+        axes.set_xlabel(f"{shown(str(second.name))}, {metric}")
+        axes.set_ylabel(f"{shown(str(first.name))}, {metric}")
+        gaps = (first - second).abs().sort_values(ascending=False)
+        for name in gaps.index[:NAMED]:
+            is_above = first[name] > second[name]
+            is_left = second[name] < low + 0.35 * (high - low)  # its name goes to the right
+            axes.annotate(
+                shown(str(name)),
+                (second[name], first[name]),
+                xytext=(-5 if is_above and not is_left else 5, 3 if is_above else -3),
+                textcoords="offset points",
+                ha="right" if is_above and not is_left else "left",
+                va="bottom" if is_above else "top",
+                fontsize=8,
+            )
+        wins, losses = int((first > second).sum()), int((first < second).sum())
+        draws = len(first) - wins - losses
+        corner: dict[str, Any] = {"transform": axes.transAxes, "color": "dimgrey"}
+        axes.text(0.03, 0.97, f"above the line: {wins}", va="top", **corner)
+        axes.text(0.97, 0.03, f"below the line: {losses}", ha="right", **corner)
+        axes.set_title(f"{len(first)} sets, {draws} draws", fontsize=10)
+    return figure

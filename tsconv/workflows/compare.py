@@ -1,0 +1,242 @@
+"""Compare: methods over the sets that all of them have, with each other and with published ones."""
+
+import fnmatch
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tsconv.errors import ConfigError, DataError
+from tsconv.evaluation.comparison import (
+    Friedman,
+    bayesian_signed_rank,
+    cliques,
+    friedman,
+    mean_ranks,
+    pairwise,
+)
+from tsconv.evaluation.published_results import USUAL, list_published, read_published
+from tsconv.evaluation.report import plain
+from tsconv.evaluation.results import join_scores, scores_of
+from tsconv.runs.atomic import write_bytes
+
+__all__ = ["Comparison", "compare", "draw", "list_published"]
+
+PUBLISHED = "published"
+LOWER_IS_BETTER = ("log_loss", "brier", "ece")
+LOWER_SUFFIXES = ("_seconds", "_mb")
+MOST_WITHOUT_POWER = 5
+"""With five sets the smallest two-sided p of a signed-rank test is 0.0625."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Comparison:
+    """What :func:`compare` found.
+
+    Attributes:
+        metric: what was compared.
+        higher_is_better: which way it is better.
+        alpha: level of significance.
+        scores: a row a set that all methods have, a column a method, best rank first.
+        dropped: sets that not all have, and the methods that lack each.
+        summary: a row a method: mean, median, mean_rank, wins (best or sharing it).
+        friedman: None for two methods.
+        pairs: see :func:`tsconv.evaluation.comparison.pairwise`; with a region of practical
+            equivalence also p_better, p_equal and p_worse.
+        cliques: methods that do not differ significantly.
+    """
+
+    metric: str
+    higher_is_better: bool
+    alpha: float
+    scores: pd.DataFrame
+    dropped: dict[str, tuple[str, ...]]
+    summary: pd.DataFrame
+    friedman: Friedman | None
+    pairs: pd.DataFrame
+    cliques: tuple[tuple[str, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, fit for JSON."""
+        document: dict[str, Any] = plain(
+            {
+                "metric": self.metric,
+                "higher_is_better": self.higher_is_better,
+                "alpha": self.alpha,
+                "datasets": list(self.scores.index),
+                "dropped": self.dropped,
+                "summary": self.summary.reset_index().to_dict(orient="records"),
+                "friedman": None if self.friedman is None else asdict(self.friedman),
+                "pairs": self.pairs.to_dict(orient="records"),
+                "cliques": self.cliques,
+                "scores": self.scores.reset_index().to_dict(orient="records"),
+            }
+        )
+        return document
+
+
+def compare(
+    tables: Sequence[Path],
+    *,
+    against: Sequence[str] = (),
+    metric: str = "accuracy",
+    datasets: Sequence[str] = (),
+    alpha: float = 0.05,
+    rope: float | None = None,
+) -> Comparison:
+    """Hold methods against each other over the sets that all of them have.
+
+    Args:
+        tables: collected tables, or tables with a column a method; .csv or .parquet.
+        against: ``published`` for the usual methods, ``published:NAME`` for one.
+        metric: a column of the collected tables.
+        datasets: names or patterns such as ``Gun*``; all unless given.
+        alpha: level of significance.
+        rope: differences of at most this are equal for practice; adds Bayesian probabilities.
+
+    Raises:
+        DataError: tables that cannot be compared, or less than two methods or sets.
+        ConfigError: an option that does not hold.
+    """
+    if against and metric != "accuracy":
+        raise ConfigError(f"--against: published figures are accuracies, found --metric {metric}")
+    if not 0 < alpha < 1:
+        raise ConfigError(f"--alpha: expected a number between 0 and 1, found {alpha:g}")
+    parts = [_read_scores(path, metric, own_split=bool(against)) for path in tables]
+    if against:
+        parts.append(read_published(_names(against)))
+    scores = _chosen(join_scores(parts), datasets)
+    complete = scores.dropna()
+    dropped = _dropped(scores, has_own=scores[parts[0].columns].notna().any(axis=1))
+    if dropped:
+        logger.info("%d sets are left out, not all methods have them", len(dropped))
+    if len(complete) <= MOST_WITHOUT_POWER:
+        logger.warning("%d sets are too few for a test to find any difference", len(complete))
+    better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)
+    return _compare(complete, dropped, metric, better=better, alpha=alpha, rope=rope)
+
+
+def draw(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
+    """The comparison's figures as .png and .svg in a folder."""
+    from tsconv.plots.comparison_matrix import draw_matrix
+    from tsconv.plots.critical_difference import draw_critical_difference
+    from tsconv.plots.pairwise_scatter import draw_scatter
+    from tsconv.plots.style import to_bytes
+
+    scores, first, second = comparison.scores, *comparison.scores.columns[:2]
+    ranks = comparison.summary["mean_rank"]
+    figures = {
+        "critical-difference": draw_critical_difference(ranks, comparison.cliques),
+        "scatter": draw_scatter(scores[first], scores[second], comparison.metric),
+        "matrix": draw_matrix(comparison.summary, comparison.pairs, comparison.metric),
+    }
+    written = []
+    for name, figure in figures.items():
+        for suffix in (".png", ".svg"):
+            path = folder / f"{name}{suffix}"
+            write_bytes(path, to_bytes(figure, suffix))
+            written.append(path)
+    return tuple(written)
+
+
+def _compare(
+    scores: pd.DataFrame,
+    dropped: dict[str, tuple[str, ...]],
+    metric: str,
+    *,
+    better: bool,
+    alpha: float,
+    rope: float | None,
+) -> Comparison:
+    pairs = pairwise(scores, higher_is_better=better)
+    ranks = mean_ranks(scores, higher_is_better=better)
+    scores = scores[list(ranks.index)]
+    best = scores.round(9).max(axis=1) if better else scores.round(9).min(axis=1)
+    summary = pd.DataFrame(
+        {
+            "mean": scores.mean(),
+            "median": scores.median(),
+            "mean_rank": ranks,
+            "wins": scores.round(9).eq(best, axis=0).sum(),
+        }
+    ).rename_axis("method")
+    if rope is not None:
+        sign = 1 if better else -1
+        shares = [
+            bayesian_signed_rank(sign * (scores[first] - scores[second]).to_numpy(), rope)
+            for first, second in zip(pairs["first"], pairs["second"], strict=True)
+        ]
+        pairs[["p_better", "p_equal", "p_worse"]] = shares
+    return Comparison(
+        metric=metric,
+        higher_is_better=better,
+        alpha=alpha,
+        scores=scores,
+        dropped=dropped,
+        summary=summary,
+        friedman=friedman(scores) if scores.shape[1] > 2 else None,
+        pairs=pairs,
+        cliques=tuple(cliques(ranks, pairs, alpha)),
+    )
+
+
+def _read_scores(path: Path, metric: str, *, own_split: bool) -> pd.DataFrame:
+    """A file's scores; beside published figures only those on the archive's own split."""
+    try:
+        is_parquet = path.suffix.lower() == ".parquet"
+        table = pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected a table of results; {error}") from error
+    if own_split and "resample" in table:
+        others = table["resample"].ne(0)
+        if others.any():
+            logger.info(
+                "%s: %d runs on resamples are left out, published figures are on the "
+                "archives' own splits",
+                path,
+                others.sum(),
+            )
+        table = table[~others]
+    return scores_of(table, metric, where=str(path))
+
+
+def _names(against: Sequence[str]) -> Iterator[str]:
+    for each in against:
+        kind, _, name = each.partition(":")
+        if kind != PUBLISHED:
+            raise ConfigError(
+                f"--against {each}: expected published or published:NAME; a table of your own goes "
+                "beside the first"
+            )
+        yield from (name,) if name else USUAL
+
+
+def _chosen(scores: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
+    patterns = [part for each in datasets for part in each.split(",") if part]
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in scores.index):
+            raise DataError(f"--datasets {pattern}: no set of the tables is called that")
+    wanted = [
+        name
+        for name in scores.index
+        if not patterns or any(fnmatch.fnmatchcase(name, each) for each in patterns)
+    ]
+    return scores.loc[wanted]
+
+
+def _dropped(scores: pd.DataFrame, has_own: pd.Series) -> dict[str, tuple[str, ...]]:
+    """Sets of the first table that another method lacks, and which do; what only others have is
+    no loss.
+    """
+    lacking = scores[has_own & scores.isna().any(axis=1)].isna()
+    return {
+        str(name): tuple(str(method) for method in lacking.columns[row.to_numpy()])
+        for name, row in lacking.iterrows()
+    }
