@@ -39,6 +39,9 @@ Devices = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells and their cost, and stop.")]
 
 
+CELLS_FAILED = 3
+
+
 def benchmark(
     plan: PlanFile = None,
     *,
@@ -85,4 +88,4 @@ def benchmark(
     console.say(f"table in {' and '.join(map(str, result.files))}, {result.seconds:.0f} s")
     if len(result.failures):
         console.say(f"{len(result.failures)} cells did not finish; the same command tries again")
-        raise typer.Exit(1)
+        raise typer.Exit(CELLS_FAILED)

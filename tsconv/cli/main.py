@@ -1,7 +1,7 @@
 """The entry point: commands by name, and what becomes of an error.
 
 Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
-traceback; 130 when interrupted.
+traceback; 3 for a benchmark of which cells failed; 130 when interrupted.
 """
 
 import os

@@ -34,7 +34,7 @@ SHORT = {
     "1NN-DTW": "DTW_1NN_learned_w (UCR DataSummary)",
 }
 """Short names of univariate methods; a column's own name, or all before its bracket, does too."""
-USUAL = ("InceptionTime", "InceptionTime-LITE", "LITETime", "ROCKET", "ResNet", "1NN-DTW")
+USUAL = ("InceptionTime", "LITETime", "ROCKET", "ResNet", "1NN-DTW")
 MULTIVARIATE = {
     "InceptionTime": "InceptionTime (LITE repo)",
     "LITETime": "LITETime (LITE repo)",

@@ -232,9 +232,7 @@ def _chosen(scores: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
 
 
 def _dropped(scores: pd.DataFrame, has_own: pd.Series) -> dict[str, tuple[str, ...]]:
-    """Sets of the first table that another method lacks, and which do; what only others have is
-    no loss.
-    """
+    """Sets of the first table that a method lacks, and which do; others' own are no loss."""
     lacking = scores[has_own & scores.isna().any(axis=1)].isna()
     return {
         str(name): tuple(str(method) for method in lacking.columns[row.to_numpy()])

@@ -1,0 +1,97 @@
+"""benchmark, collect and compare as the shell sees them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tsconv.data.dataset import from_series
+from tsconv.data.format import write_file
+
+PROGRAM = [sys.executable, "-m", "tsconv"]
+TINY = "members = 1\n[settings]\ntraining.steps = 2\nnetwork.options.levels = 2\n"
+
+
+def run(*arguments):
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two sets, one of which cannot be tested on, and a plan for both."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    generator = np.random.default_rng(0)
+    for name in ("Good", "Bad"):
+        for part in ("TRAIN", "TEST"):
+            series = [generator.normal(k % 2, 1, size=(1, 12)) for k in range(8)]
+            labels = ["odd" if (name, part) == ("Bad", "TEST") else "up", "down"] * 4
+            path = folder / name / f"{name}_{part}.csv"
+            path.parent.mkdir(exist_ok=True)
+            write_file(path, from_series(series, labels))
+    sets = json.dumps([str(folder / name) for name in ("Good", "Bad")])
+    (folder / "plan.toml").write_text(f"datasets = {sets}\nnetworks = 'tcn'\n{TINY}")
+    return folder
+
+
+def test_a_benchmark_tells_results_on_stdout_and_the_rest_on_stderr(folder):
+    done = run("benchmark", folder / "plan.toml", "--out", folder / "out")
+
+    assert done.returncode == 3, done.stderr
+    assert "Good" in done.stdout.partition("not finished")[0]
+    assert "'odd'" in done.stdout.partition("not finished")[2]
+    lines = done.stderr.splitlines()
+    assert any("2 cells to run" in line for line in lines)
+    assert any("1 of 2 done" in line for line in lines)
+    assert "1 cells did not finish" in lines[-1]
+    assert "Traceback" not in done.stderr
+
+    again = run("benchmark", folder / "plan.toml", "--out", folder / "out", "--json")
+
+    assert "1 cells to run, 1 finished before" in again.stderr
+    runs = json.loads(again.stdout)["runs"]
+    assert [row["dataset"] for row in runs] == ["Bad", "Good"]
+    assert runs[0]["accuracy"] is None
+    assert 0 <= runs[1]["accuracy"] <= 1
+
+    collected = run("collect", folder / "out", "--out", folder / "t.csv", "--tsml", folder / "tsml")
+
+    assert collected.returncode == 0, collected.stderr
+    assert (folder / "t.csv").read_text().startswith("dataset,network,")
+    assert len(list((folder / "tsml").rglob("testResample0.csv"))) == 1
+
+
+def test_a_dry_run_runs_nothing(folder):
+    done = run("benchmark", folder / "plan.toml", "--out", folder / "dry", "--dry-run", "--json")
+
+    plan = json.loads(done.stdout)
+    assert [cell["cell"] for cell in plan["cells"]] == [
+        f"{name}/tcn/fast-x1/resample-0/seed-0" for name in ("Good", "Bad")
+    ]
+    assert not (folder / "dry").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["benchmark"], "expected datasets"),
+        (["benchmark", "absent.toml"], "absent.toml: expected a plan"),
+        (["benchmark", "-d", "GunPiont", "--dry-run"], "did you mean 'GunPoint'"),
+        (["benchmark", "-d", "GunPoint", "--network", "tnc", "--dry-run"], "did you mean 'tcn'"),
+        (["benchmark", "-d", "GunPoint", "--recipe", "fats"], "did you mean 'fast'"),
+        (["benchmark", "-d", "GunPoint", "--executor", "locla"], "did you mean 'local'"),
+        (["benchmark", "-d", "GunPoint", "--processes", "9999"], "expected at most"),
+        (["collect", "absent"], "absent: expected a folder"),
+        (["compare"], "expected a table"),
+        (["compare", "absent.csv"], "absent.csv"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
+    done = run(*arguments)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
