@@ -262,8 +262,9 @@ def compared(result: "Comparison") -> None:
         ("method", "mean", "median", "mean rank", "best on"),
         ([str(name), *map(float, values[:3]), int(values[3])] for name, *values in methods),
     )
-    rows = result.pairs.itertuples(index=False)
-    table("pairs", list(map(str, result.pairs)), ([_count(value) for value in row] for row in rows))
+    names = [str(name) for name in result.pairs if not str(name).startswith("effect_")]
+    rows = result.pairs[names].itertuples(index=False)
+    table("pairs", names, ([_count(value) for value in row] for row in rows))
     if (test := result.friedman) is not None:
         facts(
             "Friedman",

@@ -17,10 +17,20 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tsconv.errors import DataError
+from tsconv.evaluation.signed_ranks import (
+    DECIMALS,
+    bootstrap_weights,
+    mean_interval,
+    rank_biserial_interval,
+    signed_ranks,
+)
 
 BOOTSTRAPS = 10_000
-EQUAL = 1e-9
-"""Differences below are ties: published figures are rounded, ours carry all digits."""
+PAIR = [
+    *("first", "second", "wins", "draws", "losses"),
+    *("difference", "low", "high"),
+    *("effect", "effect_low", "effect_high", "p"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +69,6 @@ def friedman(scores: pd.DataFrame) -> Friedman:
     return Friedman(float(chi_square), float(p_value), float(f), float(p_f))
 
 
-def wilcoxon(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of the signed-rank test that differences are symmetric about zero.
-
-    Zeros are ranked and dropped (Pratt 1959): they count for nobody, and a set that
-    ties makes the others' ranks no smaller. 1 where all are zero. Exact where scipy can, for up to
-    50 sets without ties and zeros; by the normal approximation otherwise.
-    """
-    values = np.where(np.abs(differences) < EQUAL, 0.0, differences)
-    if not values.any():
-        return 1.0
-    return float(stats.wilcoxon(values, zero_method="pratt").pvalue)
-
-
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     """P-values that hold together (Holm 1979): step down, never falling, at most 1."""
     p = np.asarray(p_values, dtype=np.float64)
@@ -89,7 +86,8 @@ def pairwise(
 
     Columns: first, second, wins, draws, losses (of the first), difference (mean of first minus
     second), low and high (its bootstrap interval over sets), effect (matched-pairs rank-biserial
-    correlation, -1 to 1, positive where the first is better), p and p_holm over all pairs.
+    correlation, -1 to 1, positive where the first is better), its interval, p, and p_holm over all
+    pairs.
 
     Raises:
         DataError: fewer than two methods or sets.
@@ -102,31 +100,23 @@ def pairwise(
         )
     order = mean_ranks(scores, higher_is_better=higher_is_better).index
     sign = 1 if higher_is_better else -1
+    weights = bootstrap_weights(n_sets, BOOTSTRAPS, seed)
     rows = []
     for first, second in itertools.combinations(order, 2):
         differences = (scores[first] - scores[second]).to_numpy(dtype=np.float64)
-        gains = np.where(np.abs(differences) < EQUAL, 0.0, sign * differences)
-        low, high = _bootstrap(differences, level, seed)
+        gains = sign * differences.round(DECIMALS)
+        test = signed_ranks(gains)
         rows.append(
             (
                 *(first, second),
                 *(int((gains > 0).sum()), int((gains == 0).sum()), int((gains < 0).sum())),
-                *(float(differences.mean()), low, high),
-                *(rank_biserial(gains), wilcoxon(gains)),
+                *(float(differences.mean()), *mean_interval(differences, weights, level)),
+                *(test.rank_biserial, *rank_biserial_interval(gains, weights, level), test.p),
             )
         )
-    names = ["first", "second", "wins", "draws", "losses", "difference", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*names, "effect", "p"])
+    table = pd.DataFrame(rows, columns=PAIR)
     table["p_holm"] = holm(table["p"].tolist())
     return table
-
-
-def rank_biserial(differences: NDArray[np.float64]) -> float:
-    """Share of rank sums in favour minus against, zeros ranked and dropped (Kerby 2014)."""
-    ranks = stats.rankdata(np.abs(differences))
-    in_favour, against = ranks[differences > 0].sum(), ranks[differences < 0].sum()
-    total = in_favour + against
-    return float((in_favour - against) / total) if total else 0.0
 
 
 def cliques(ranks: pd.Series, pairs: pd.DataFrame, alpha: float = 0.05) -> list[tuple[str, ...]]:
@@ -182,13 +172,4 @@ def bayesian_signed_rank(
 
 
 def _rounded(scores: pd.DataFrame) -> pd.DataFrame:
-    return scores.round(9)
-
-
-def _bootstrap(differences: NDArray[np.float64], level: float, seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean over sets drawn again and again."""
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, len(differences), (BOOTSTRAPS, len(differences)))
-    tail = (1 - level) / 2
-    low, high = np.quantile(differences[drawn].mean(axis=1), [tail, 1 - tail])
-    return float(low), float(high)
+    return scores.round(DECIMALS)
