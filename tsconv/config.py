@@ -164,7 +164,7 @@ def load_config(
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
         _assign(given, name.strip(), _parse_value(text.strip()))
-    asked = _merge(_read_toml(file), given) if file else given
+    asked = _merge(read_toml(file), given) if file else given
     recipe = recipe or asked.get("recipe") or "fast"
     values = read_recipe(recipe)
     by_network = values.pop("networks", {})
@@ -247,7 +247,12 @@ def _describe(options: Iterable[Any]) -> str:
     return " or ".join(named)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -1,8 +1,11 @@
 """benchmark, collect and compare as the shell sees them."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -77,7 +80,7 @@ def test_a_dry_run_runs_nothing(folder):
     ("arguments", "words"),
     [
         (["benchmark"], "expected datasets"),
-        (["benchmark", "absent.toml"], "absent.toml: expected a plan"),
+        (["benchmark", "absent.toml"], "absent.toml: cannot be read"),
         (["benchmark", "-d", "GunPiont", "--dry-run"], "did you mean 'GunPoint'"),
         (["benchmark", "-d", "GunPoint", "--network", "tnc", "--dry-run"], "did you mean 'tcn'"),
         (["benchmark", "-d", "GunPoint", "--recipe", "fats"], "did you mean 'fast'"),
@@ -95,3 +98,28 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_an_interrupted_benchmark_ends_its_workers_and_goes_on_when_asked_again(tmp_path):
+    (tmp_path / "plan.toml").write_text(
+        "datasets = 'GunPoint'\nnetworks = 'tcn'\nmembers = 2\n[settings]\ntraining.steps = 5000\n"
+    )
+    command = [*PROGRAM, "benchmark", str(tmp_path / "plan.toml"), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    record = next((tmp_path / "out").rglob("classifier.json"), None)
+    while record is None and process.poll() is None:
+        time.sleep(0.05)
+        record = next((tmp_path / "out").rglob("classifier.json"), None)
+    pid = json.loads((record.parent / "environment.json").read_text())["pid"]
+
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130, errors
+    assert out == b""
+    assert errors.splitlines()[-1] == b"interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert "5000" in (record.parent / "config.json").read_text()

@@ -14,13 +14,12 @@ A plan is TOML, or flags of the same names::
 
 import dataclasses
 import itertools
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, load_config
+from tsconv.config import Config, load_config, read_toml
 from tsconv.data.archive import find_data
 from tsconv.errors import ConfigError
 from tsconv.registry import did_you_mean
@@ -84,7 +83,7 @@ def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) 
     Raises:
         ConfigError: no TOML, an unknown key, a value of another type, or no datasets.
     """
-    given = {} if file is None else _read(file)
+    given = {} if file is None else read_toml(file)
     given |= {name: value for name, value in (flags or {}).items() if value}
     where = "" if file is None else f"{file}: "
     kinds = {each.name: each.default for each in dataclasses.fields(Plan)}
@@ -127,15 +126,6 @@ def make_cells(plan: Plan) -> tuple[Cell, ...]:
         )
     )
     return tuple({cell.name: cell for cell in cells}.values())
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: expected a plan, cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: expected TOML; {error}") from error
 
 
 def _checked(where: str, name: str, value: Any) -> Any:
