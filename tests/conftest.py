@@ -1,8 +1,11 @@
 """Makes `toy` importable from every test, repeats every test alike, and lets a busy machine be."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests train tiny networks: threads only wait
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs under test inherit it
 
 import numpy as np
 import pytest
