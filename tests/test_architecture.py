@@ -48,6 +48,7 @@ ONLY_IN = {
     "matplotlib": {"plots"},
     "jinja2": {"workflows"},
     "pooch": {"data"},
+    "requests": {"data"},
     "platformdirs": {"data"},
     "filelock": {"data", "runs"},
     "typer": {"cli"},
