@@ -34,6 +34,9 @@ REQUIREMENTS = {
         "tensorflow-cpu==2.21.0; platform_machine == 'x86_64'",
         "tensorflow==2.21.0; platform_machine != 'x86_64'",
     ],
+    "statistics": [
+        *("scikit-posthocs==0.17.1", "baycomp==1.0.3", "tsml-eval==0.6.0", "aeon==1.1.0"),
+    ],
     "sktime": ["sktime==1.2.0", "torch==2.13.0", "-c", os.fspath(ROOT / "constraints.txt")],
 }
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
