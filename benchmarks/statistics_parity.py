@@ -1,4 +1,4 @@
-"""Are our comparison's statistics those of others, and do others' tools read our results files?
+"""Our comparison's statistics beside those of others, and our results files as others read them.
 
     python benchmarks/statistics_parity.py
 
