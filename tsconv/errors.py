@@ -5,6 +5,7 @@ TSConvError
 ├── DataError (ValueError)         series or labels that cannot be used as they are
 ├── ConfigError (ValueError)       a setting, flag or option that does not hold
 ├── UnknownNameError (LookupError) a name that no registry, archive or file answers to
+├── DownloadError (OSError)         an archive set that cannot be fetched, or is not as it should be
 ├── RunError (RuntimeError)        a run directory that is missing, unfinished, finished or too new
 └── TrainingError (RuntimeError)   training that cannot go on, such as a loss that is not finite
 
@@ -30,6 +31,10 @@ class ConfigError(TSConvError, ValueError):
 
 class UnknownNameError(TSConvError, LookupError):
     """A name that no registry, archive or file answers to."""
+
+
+class DownloadError(TSConvError, OSError):
+    """An archive set that cannot be fetched, or that is not as it should be when it is."""
 
 
 class RunError(TSConvError, RuntimeError):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from tsconv.data import archive
-from tsconv.data.archive import DataSource, find_data, load_data
+from tsconv.data.archive import find_data, load_data
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
+from tsconv.data.layouts import DataSource
 from tsconv.errors import DataError, UnknownNameError
 
 

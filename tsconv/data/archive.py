@@ -1,34 +1,36 @@
 """What DATA on the command line means: a file, a folder, or the name of an archive set.
 
-An archive set is a pair ``<Name>_TRAIN.<suffix>`` and ``<Name>_TEST.<suffix>``. Names are looked up
-by :data:`FINDERS`, one after the other.
+Names of archive sets are looked up by :data:`FINDERS`, one after the other: in the user's folders,
+among what has been downloaded, in what comes with sktime, and at last on the web.
 """
 
 import dataclasses
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsconv.data.cache import cache_folder
+from tsconv.data.catalogue import catalogued_names, find_entry
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
+from tsconv.data.layouts import (
+    PREFERENCE,
+    TRAIN,
+    DataSource,
+    find_set,
+    find_test_part,
+    names_in,
+    sets_in,
+    split_name,
+)
 from tsconv.errors import DataError, UnknownNameError
 from tsconv.registry import did_you_mean
 
-PREFERENCE = (".ts", ".tsv", ".txt", ".arff", ".csv", ".parquet", ".npz")
-"""Which file is taken when a set comes in several formats."""
 ROOTS_VARIABLE = "TSCONV_DATA"
-TRAIN, TEST = "_TRAIN", "_TEST"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataSource:
-    """Files of one set: what to train on, and what to test on if there is a part for that."""
-
-    name: str
-    train: Path
-    test: Path | None = None
+OFFLINE_VARIABLE = "TSCONV_OFFLINE"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,7 @@ def find_data(data: str | Path) -> DataSource:
     Raises:
         DataError: a folder with no set or with several.
         UnknownNameError: nothing answers to the name; the message says where it was looked for.
+        DownloadError: an archive set is not here, and cannot be had as it should be.
     """
     path, name = Path(data).expanduser(), str(data)
     if path.is_file():
@@ -100,28 +103,19 @@ def load_data(
     return train, test.with_classes(train.classes)
 
 
-def sets_in(folder: Path) -> dict[str, DataSource]:
-    """The sets whose files lie directly in ``folder``, by name."""
-    parts: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in PREFERENCE and path.is_file():
-            parts.setdefault((path.stem, path.suffix.lower()), path)
-    found = {}
-    for stem in sorted({stem for stem, _ in parts if stem.upper().endswith(TRAIN)}):
-        name = stem[: -len(TRAIN)]
-        suffix = next(each for each in PREFERENCE if (stem, each) in parts)
-        train = parts[stem, suffix]
-        found[name] = DataSource(name=name, train=train, test=_test_beside(train))
-    return found
-
-
 def in_roots(name: str) -> Search:
     """The folders of the environment variable TSCONV_DATA, colon-separated."""
-    roots = [Path(root).expanduser() for root in _roots()]
+    roots = data_roots()
     if not roots:
         return Search(where=f"${ROOTS_VARIABLE} (not set)")
     where = ", ".join(map(str, roots))
     return _in_folders(name, roots, f"${ROOTS_VARIABLE} ({where})")
+
+
+def in_cache(name: str) -> Search:
+    """What has been downloaded."""
+    folder = cache_folder()
+    return _in_folders(name, [folder], f"the cache ({folder})")
 
 
 def bundled_with_sktime(name: str) -> Search:
@@ -133,41 +127,76 @@ def bundled_with_sktime(name: str) -> Search:
     return _in_folders(name, [folder], "the sets bundled with sktime")
 
 
-FINDERS: tuple[Finder, ...] = (in_roots, bundled_with_sktime)
+def on_the_web(name: str) -> Search:
+    """The mirrors of the archives, for a catalogued set and unless there is to be no network.
+
+    Raises:
+        DownloadError: the set cannot be had, or not as it should be.
+    """
+    if is_offline():
+        return Search(where="no mirror, being offline", names=catalogued_names())
+    if (entry := find_entry(name)) is None:
+        return Search(where="the archives' catalogue", names=catalogued_names())
+    from tsconv.data.download import download_set
+
+    return Search(where="the archives' mirrors", source=download_set(entry))
+
+
+LOCAL: tuple[Finder, ...] = (in_roots, in_cache, bundled_with_sktime)
+FINDERS: tuple[Finder, ...] = (*LOCAL, on_the_web)
 """Where an archive set's name is looked up, in this order; a finder added here is asked last."""
 
 
-def _roots() -> list[str]:
-    return [root for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
+def find_local(name: str) -> DataSource | None:
+    """The files of an archive set as far as they are on this machine."""
+    return next((source for find in LOCAL if (source := find(name).source) is not None), None)
+
+
+def data_roots() -> list[Path]:
+    """The folders that $TSCONV_DATA names."""
+    named = os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep)
+    return [Path(root).expanduser() for root in named if root]
+
+
+def is_offline() -> bool:
+    """Whether nothing may be downloaded: $TSCONV_OFFLINE is set, to anything but 0."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Nothing is downloaded within, nor by processes that are started within."""
+    before = os.environ.get(OFFLINE_VARIABLE)
+    os.environ[OFFLINE_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE_VARIABLE]
+        else:
+            os.environ[OFFLINE_VARIABLE] = before
 
 
 def _in_folders(name: str, roots: list[Path], where: str) -> Search:
-    """A set in root/Name/Name_TRAIN.* or root/Name_TRAIN.*, its name compared without case."""
-    names: list[str] = []
-    for root in roots:
-        if not root.is_dir():
-            continue
-        folders = [each for each in sorted(root.iterdir()) if each.is_dir()]
-        alike = [each for each in folders if each.name.lower() == name.lower()]
-        for folder in [*alike, root]:
-            sets = {each.lower(): source for each, source in sets_in(folder).items()}
-            if name.lower() in sets:
-                return Search(where=where, source=sets[name.lower()])
-            names.extend(source.name for source in sets.values())
-        names.extend(each.name for each in folders if any(each.glob(f"*{TRAIN}.*")))
-    return Search(where=where, names=tuple(names))
+    if (source := find_set(name, roots)) is not None:
+        return Search(where=where, source=source)
+    return Search(where=where, names=tuple(names_in(roots)))
 
 
 def _from_file(path: Path) -> DataSource:
-    is_train = path.stem.upper().endswith(TRAIN)
-    name = path.stem[: -len(TRAIN)] if is_train else path.stem
-    return DataSource(name=name, train=path, test=_test_beside(path) if is_train else None)
+    stem, _ = split_name(path.name)
+    if not stem.upper().endswith(TRAIN):
+        return DataSource(name=stem, train=path)
+    return DataSource(name=stem[: -len(TRAIN)], train=path, test=find_test_part(path))
 
 
 def _from_folder(folder: Path) -> DataSource:
+    """The only set, or the one that is called as the folder: others may be its channels."""
     sets = sets_in(folder)
     if len(sets) == 1:
         return next(iter(sets.values()))
+    if folder.resolve().name in sets:
+        return sets[folder.resolve().name]
     if not sets:
         raise DataError(
             f"{folder}: expected a file <Name>{TRAIN}.<suffix> with one of the endings "
@@ -176,12 +205,3 @@ def _from_folder(folder: Path) -> DataSource:
     raise DataError(
         f"{folder}: expected one set, found {len(sets)}: {', '.join(sets)}; name the file of one"
     )
-
-
-def _test_beside(train: Path) -> Path | None:
-    """The test part of a train file: in its own format if there is one, else in any."""
-    end = train.stem[-len(TRAIN) :]
-    stem = train.stem[: -len(TRAIN)] + (TEST if end == TRAIN else TEST.lower())
-    suffixes = (train.suffix, *PREFERENCE)
-    paths = (train.with_name(stem + suffix) for suffix in suffixes)
-    return next((path for path in paths if path.is_file()), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.layouts import NO_SUFFIX, split_name
 from tsconv.errors import FormatError, UnknownNameError
 from tsconv.registry import Registry
 
@@ -68,18 +69,20 @@ class Format(Protocol):
         ...
 
 
+PLAIN = ".txt"
+"""How the UCR archive of 2015 would have ended its files' names, had it ended them."""
 FORMATS: Registry[Format] = Registry("format", "tsconv.data.formats")
 
 
 def find_format(path: Path) -> Format:
-    """The format of a file, by its suffix.
+    """The format of a file, by its suffix; a part of a set without one is a plain table.
 
     Raises:
         UnknownNameError: no format has that suffix; the message lists those that exist.
     """
     suffix = path.suffix.lower()
     try:
-        return find_suffix(suffix)
+        return find_suffix(PLAIN if split_name(path.name)[1] == NO_SUFFIX else suffix)
     except KeyError as error:
         found = f"the ending {suffix!r}" if suffix else "no ending"
         known = (each for name in FORMATS.names() for each in FORMATS.get(name).suffixes)

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from tsconv.classifier import Preparation, prepare
 from tsconv.config import Config
-from tsconv.data.archive import DataSource, find_data, load_data
+from tsconv.data.archive import find_data, load_data
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format
+from tsconv.data.layouts import DataSource
 from tsconv.errors import FormatError, TSConvError
 from tsconv.evaluation.report import plain
 from tsconv.layers.layout import describe_ways

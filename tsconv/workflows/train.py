@@ -9,9 +9,10 @@ from typing import Any
 
 from tsconv.classifier import Classifier, Member, Preparation, fit_members, prepare
 from tsconv.config import Config, to_dict
-from tsconv.data.archive import DataSource, find_data, load_data
+from tsconv.data.archive import find_data, load_data
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
+from tsconv.data.layouts import DataSource
 from tsconv.data.split import resample as draw_parts
 from tsconv.errors import ConfigError
 from tsconv.evaluation.report import plain
