@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from tsconv.layers import LAYERS
 from tsconv.layers.layout import as_rows, from_rows, is_fused
 from tsconv.layers.masking import zero_padding
+from tsconv.layers.shared_norm import Normalised, Statistics, statistics
+from tsconv.layers.sharing import Share, current_share
 
 
 @LAYERS.register("batch_norm")
@@ -40,6 +42,8 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.training and (share := current_share()) is not None:
+            return self._shared(x, mask, share)
         if mask is not None:
             return self._masked(x, mask) if self.training else zero_padding(self(x), mask)
         several = x.shape[0] * x.shape[2] > 1  # one value has no variance: use the running one
@@ -55,6 +59,23 @@ class BatchNorm(nn.Module):
             eps=self.eps,
         )
         return from_rows(y, x) if is_fused() else y
+
+    def _shared(self, x: Tensor, mask: Tensor | None, share: Share) -> Tensor:
+        """By the statistics of the whole batch, of which other processes have the rest."""
+        rows = as_rows(zero_padding(x, mask))
+        inside = None if mask is None else as_rows(mask)
+        whole = statistics(rows.to(self.running_mean.dtype), inside, share)
+        several = whole.count > share.copies  # one value has no variance: use the running one
+        mean = torch.where(several, whole.mean, self.running_mean)
+        var = torch.where(several, whole.var, self.running_var)
+        used = Statistics(whole.count, mean, var)
+        y: Tensor = Normalised.apply(  # type: ignore[no-untyped-call]
+            rows, self.weight, self.bias, used, self.eps, share
+        )
+        unbiased = torch.where(several, var * whole.count / (whole.count - share.copies), var)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(unbiased, self.momentum)
+        return zero_padding(from_rows(y, x), mask)
 
     def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
         mean, var, count = self.running_mean, self.running_var, mask.sum()

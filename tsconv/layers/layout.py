@@ -53,6 +53,11 @@ def from_rows(rows: Tensor, x: Tensor) -> Tensor:
     return rows.view(n, length, -1).transpose(1, 2)
 
 
+def memory_order(x: Tensor) -> tuple[int, ...]:
+    """The axes of what layers make of ``x`` (N, C, L), as they lie in memory, the fastest last."""
+    return _order(x) if is_fused() else (0, 1, 2)
+
+
 def side_by_side(*parts: Tensor) -> Tensor:
     """The channels of several (N, C, L) one after the other, (N, sum of the C, L)."""
     rows = torch.cat([as_rows(each) for each in parts], dim=1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tsconv.layers.convolution import Convolution
+from tsconv.layers.dropout import Dropout
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.weight_norm import WeightNormConvolution
 from tsconv.networks import NETWORKS, Network
@@ -123,7 +124,7 @@ class TCNBlock(nn.Module):
         self.match = (
             Convolution(in_channels, out_channels, 1) if in_channels != out_channels else None
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         draw(self.first, initial)
         draw(self.second, initial)
         if self.match is not None:
