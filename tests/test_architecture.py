@@ -49,6 +49,7 @@ ONLY_IN = {
     "jinja2": {"workflows"},
     "pooch": {"data"},
     "requests": {"data"},
+    "urllib3": {"data"},
     "platformdirs": {"data"},
     "filelock": {"data", "runs"},
     "typer": {"cli"},

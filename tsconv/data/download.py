@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tsconv.data.cache import CACHE_VARIABLE, cache_folder, differing, hash_files, record
+from tsconv.data.cache import CACHE_VARIABLE, cache_folder, differing, hash_files, lock_file, record
 from tsconv.data.catalogue import Entry
 from tsconv.data.layouts import DataSource, find_set
 from tsconv.data.mirrors import Mirror, mirrors_of
@@ -39,10 +39,15 @@ def download_set(entry: Entry) -> DataSource:
         reasons = []
         for mirror in mirrors:
             try:
-                return _fetch(entry, mirror, cache)
+                fetched = _fetch(entry, mirror, cache)
             except DownloadError as error:
-                logger.info("%s: not from %s: %s", entry.name, mirror.name, error)
+                if mirror is not mirrors[-1]:
+                    logger.info("%s: not from %s: %s", entry.name, mirror.name, error)
                 reasons.append(f"{mirror.name}: {error}")
+            else:
+                for partial in cache.glob(f".{entry.name}.partial-*"):  # of mirrors that failed
+                    partial.unlink()
+                return fetched
     raise DownloadError(
         f"{entry.name}: expected the set from one of {len(mirrors)} mirrors, found it at none; "
         + "; ".join(reasons)
@@ -56,7 +61,7 @@ def _fetch(entry: Entry, mirror: Mirror, cache: Path) -> DataSource:
         folder = Path(outer) / entry.name
         folder.mkdir()
         for file, url in mirror.urls(entry).items():
-            path = _retrieve(url, cache, folder / file)
+            path = _retrieve(url, cache / f".{entry.name}.partial", folder / file)
             if path.suffix == ".zip":
                 unpack(path, entry.spellings, folder)
                 path.unlink()
@@ -66,24 +71,28 @@ def _fetch(entry: Entry, mirror: Mirror, cache: Path) -> DataSource:
         hashes = hash_files([source.train, source.test])
         if altered := differing(entry.name, hashes):
             found = ", ".join(f"{file} {hashes[file][:12]}..." for file in altered)
-            raise DownloadError(f"expected the files of the lock, found others: {found}")
+            raise DownloadError(
+                f"expected the files of the lock, found others: {found}; if these are right, take "
+                f"the set's lines out of {lock_file()}"
+            )
         if found := "; ".join(differences(entry, source)):
-            raise DownloadError(f"not as catalogued: {found}")
+            raise DownloadError(f"not as catalogued: {found}".replace(f"{folder}/", ""))
+        record(entry.name, hashes)
+        shutil.rmtree(cache / entry.name, ignore_errors=True)  # no set, or it had been found
         folder.replace(cache / entry.name)
-    record(entry.name, hashes)
     fetched = find_set(entry.name, [cache])
     if fetched is None:
         raise DownloadError(f"{cache / entry.name}: expected what was just put there, found none")
     return fetched
 
 
-def _retrieve(url: str, cache: Path, path: Path) -> Path:
-    """The file at ``url``; what arrived of it before is taken up."""
+def _retrieve(url: str, partial: Path, path: Path) -> Path:
+    """The file at ``url``; what arrived of it before, by ``partial`` and the url, is taken up."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")  # it says itself what is said by whoever calls
     key = hashlib.sha256(url.encode()).hexdigest()[:16]
-    resuming = Resuming(cache / f".partial-{key}")
+    resuming = Resuming(partial.with_name(f"{partial.name}-{key}"))
     pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=resuming)
     return path
 
@@ -95,14 +104,22 @@ def _writing(cache: Path, name: str) -> Iterator[None]:
     Raises:
         DownloadError: the cache cannot be written.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
+    lock = FileLock(cache / f".{name}.lock")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f".{name}.lock"):
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            logger.info("%s: another process is fetching it, waiting", name)
+            lock.acquire()
+        try:
             for left in cache.glob(f".{name}-*"):
                 shutil.rmtree(left, ignore_errors=True)
             yield
+        finally:
+            lock.release()
     except DownloadError:
         raise
     except OSError as error:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 2**18
+PIECE = 2**18
+"""Bytes at most that are asked of a connection at once."""
 OK, PARTIAL, BAD_RANGE, TOO_MANY = 200, 206, 416, 429
 MEGABYTE = 1e6
 
@@ -105,6 +106,8 @@ class Resuming:
             headers |= {"Range": f"bytes={start}-", "If-Range": version}
         with _open(url, headers) as response:
             if response.status_code == BAD_RANGE:
+                if response.headers.get("Content-Range", "") == f"bytes */{start}":
+                    return  # it was all there
                 self.discard()
                 raise BrokenOff("found another size than before")
             _check_status(url, response)
@@ -114,9 +117,6 @@ class Resuming:
                 file.seek(start)
                 file.truncate()
                 _receive(url, response, file, size)
-            found = self.partial.stat().st_size
-            if size is not None and found < size:
-                raise BrokenOff(f"the connection ended after {found} of {size} bytes")
 
 
 @contextmanager
@@ -173,12 +173,12 @@ def _version(response: "Response") -> str:
 
 
 def _receive(url: str, response: "Response", file: BinaryIO, size: int | None) -> None:
-    """Write what comes, as long as enough comes."""
+    """Write what comes, when it comes, as long as enough comes."""
     window_began = told = time.monotonic()
     in_window = 0
-    for chunk in response.iter_content(CHUNK):
-        file.write(chunk)
-        in_window += len(chunk)
+    while piece := _next_piece(response, file.tell(), size):
+        file.write(piece)
+        in_window += len(piece)
         now = time.monotonic()
         if file.tell() > PATIENCE.most_bytes:
             raise DownloadError(f"{url}: expected {PATIENCE.most_bytes} bytes at most, found more")
@@ -190,3 +190,24 @@ def _receive(url: str, response: "Response", file: BinaryIO, size: int | None) -
             told = now
             whole = "?" if size is None else f"{size / MEGABYTE:.1f}"
             logger.info("%s: %.1f of %s MB", url, file.tell() / MEGABYTE, whole)
+
+
+def _next_piece(response: "Response", arrived: int, size: int | None) -> bytes:
+    """What has come since, b"" at the end.
+
+    Not by requests' own iteration: that waits for whole pieces, and drops what it has of one when
+    the connection breaks.
+    """
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    try:
+        piece: bytes = response.raw.read1(PIECE, decode_content=False)
+    except ReadTimeoutError as error:
+        raise BrokenOff(f"the server fell silent after {arrived} bytes") from error
+    except HTTPError as error:
+        piece = b""
+        if size is None:
+            raise BrokenOff(f"the connection broke after {arrived} bytes") from error
+    if not piece and size is not None and arrived < size:
+        raise BrokenOff(f"the connection ended after {arrived} of {size} bytes")
+    return piece

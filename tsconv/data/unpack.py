@@ -1,9 +1,10 @@
 """The two parts of a set out of a zip, and nothing else, wherever the zip would have put them."""
 
-import shutil
+import lzma
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZipFile, ZipInfo
 
@@ -17,6 +18,18 @@ MOST_RATIO = 300
 FREE_BYTES = 2**20
 """Below this size the ratio is not looked at: a handful of constant series is no bomb."""
 ENCRYPTED = 0x1
+CHUNK = 2**20
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    IndexError,
+    OSError,
+)
+"""What zipfile raises over bytes that are no zip, or not quite: found by altering bytes of one."""
 
 
 def unpack(archive: Path, spellings: Sequence[str], folder: Path) -> None:
@@ -27,18 +40,31 @@ def unpack(archive: Path, spellings: Sequence[str], folder: Path) -> None:
     Raises:
         DownloadError: no zip, a damaged or a dangerous one, or one without the set.
     """
+    with _reading(archive):
+        opened = ZipFile(archive)
+    with opened:
+        for member in opened.infolist():
+            _check_path(archive, member)
+        parts = _find_parts(archive, opened.infolist(), spellings)
+        _check_sizes(archive, list(parts.values()))
+        for part, member in parts.items():
+            suffix = PurePosixPath(member.filename).suffix.lower()
+            with (folder / f"{spellings[0]}{part}{suffix}").open("wb") as file:
+                file.writelines(_unpacked(archive, opened, member))
+
+
+def _unpacked(archive: Path, opened: ZipFile, member: ZipInfo) -> Iterator[bytes]:
+    with _reading(archive), opened.open(member) as packed:
+        while chunk := packed.read(CHUNK):
+            yield chunk
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Whatever goes wrong within is the zip's fault."""
     try:
-        with ZipFile(archive) as opened:
-            for member in opened.infolist():
-                _check_path(archive, member)
-            parts = _find_parts(archive, opened.infolist(), spellings)
-            _check_sizes(archive, list(parts.values()))
-            for part, member in parts.items():
-                suffix = PurePosixPath(member.filename).suffix.lower()
-                target = folder / f"{spellings[0]}{part}{suffix}"
-                with opened.open(member) as packed, target.open("wb") as file:
-                    shutil.copyfileobj(packed, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        yield
+    except DAMAGE as error:
         raise DownloadError(
             f"{archive.name}: expected a zip, found something else or a damaged one ({error})"
         ) from error
@@ -47,7 +73,7 @@ def unpack(archive: Path, spellings: Sequence[str], folder: Path) -> None:
 def _check_path(archive: Path, member: ZipInfo) -> None:
     """No member may lie outside, even one that is not unpacked: nothing good packs so."""
     path = PureWindowsPath(member.filename)  # knows both kinds of slashes, and drives
-    if path.is_absolute() or path.drive or path.root or ".." in path.parts:
+    if not member.filename or path.is_absolute() or path.drive or path.root or ".." in path.parts:
         raise DownloadError(
             f"{archive.name}: expected files below one folder, found {member.filename!r}"
         )
