@@ -433,12 +433,15 @@ def test_processes_that_want_one_set_at_once_download_it_once(site, cache, files
 
 
 def test_a_fetch_killed_at_any_moment_ends_right_when_repeated(site, cache, files):
-    site.replies[ZIP] = [Reply(piece=1000, pause=0.02)]
+    site.replies[ZIP] = [Reply(piece=500, pause=0.1)]
     generator, killed = random.Random(0), 0
     for _ in range(5):
+        asked = len(site.asked)
         process = subprocess.Popen(FETCH)
+        while process.poll() is None and len(site.asked) == asked:
+            time.sleep(0.01)
         try:
-            process.wait(generator.uniform(0.4, 1.4))
+            process.wait(generator.uniform(0, 1))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
