@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tsconv.data import archive
-from tsconv.data.archive import find_data, load_data
+from tsconv.data.archive import absent, find_data, load_data, locate, offline
+from tsconv.data.catalogue import find_entry
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
 from tsconv.data.layouts import DataSource
@@ -131,6 +132,35 @@ def test_further_finder_is_asked_last(tmp_path, monkeypatch):
     assert find_data("GunPoint").name == "GunPoint"
     assert find_data("Far").train == path
     assert asked == ["Far"]
+
+
+def test_a_set_that_is_nowhere_is_told_what_to_fetch_when_offline():
+    with pytest.raises(UnknownNameError) as caught:
+        find_data("smoothsubspace")
+
+    assert "as nothing may be downloaded (--offline or $TSCONV_OFFLINE)" in str(caught.value)
+    assert str(caught.value).endswith("tsconv datasets fetch SmoothSubspace")
+
+
+def test_a_set_is_located_without_being_downloaded(monkeypatch):
+    monkeypatch.delenv("TSCONV_OFFLINE")
+
+    assert locate("smoothsubspace") == find_entry("SmoothSubspace")
+    assert locate("GunPoint") == find_data("GunPoint")
+    assert absent(["SmoothSubspace", "GunPoint", "NoSet"]) == (find_entry("SmoothSubspace"),)
+
+
+def test_nothing_is_downloaded_within_a_block(monkeypatch):
+    monkeypatch.delenv("TSCONV_OFFLINE")
+
+    with offline(), pytest.raises(UnknownNameError, match="nothing may be downloaded"):
+        locate("SmoothSubspace")
+    assert locate("SmoothSubspace") == find_entry("SmoothSubspace")
+
+
+def test_a_group_is_no_set():
+    with pytest.raises(UnknownNameError, match="'ucr112' stands for 112 archive sets"):
+        find_data("ucr112")
 
 
 def test_test_labels_are_encoded_by_the_classes_of_train(tmp_path):

@@ -82,17 +82,27 @@ def test_unknown_names_are_guessed():
     with pytest.raises(UnknownNameError, match="did you mean 'Coffee'"):
         find_entries(["Cofee"])
     with pytest.raises(UnknownNameError, match="did you mean 'unequal'"):
-        select(traits=["unequel"])
+        select(read_catalogue(), traits=["unequel"])
     with pytest.raises(UnknownNameError, match="unknown archive 'ucl', did you mean 'ucr'"):
-        select(archive="ucl")
+        select(read_catalogue(), archive="ucl")
 
 
 def test_traits_must_all_hold():
-    chosen = select(archive="uea", traits=["unequal", "multivariate"])
+    chosen = select(read_catalogue(), archive="uea", traits=["unequal", "multivariate"])
 
     assert len(chosen) == 4
-    assert select(traits=["missing", "multivariate"]) == ()
+    assert chosen == select(read_catalogue(), archive="uea", traits=["Unequal,multivariate"])
+    assert select(read_catalogue(), traits=["missing", "multivariate"]) == ()
     assert all(trait in TRAITS for entry in read_catalogue() for trait in entry.traits)
+
+
+def test_a_trait_may_be_asked_to_be_lacking():
+    whole = select(find_entries(["ucr128"]), traits=["no-missing", "no-unequal"])
+
+    assert {entry.name for entry in whole} >= set(groups()["ucr112"])
+    assert not any({"missing", "unequal"} & set(entry.traits) for entry in whole)
+    with pytest.raises(UnknownNameError, match="unknown trait 'missin', did you mean 'missing'"):
+        select(whole, traits=["no-missin"])
 
 
 def test_every_set_at_hand_is_as_catalogued_in_every_format():

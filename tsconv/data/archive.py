@@ -1,19 +1,19 @@
 """What DATA on the command line means: a file, a folder, or the name of an archive set.
 
 Names of archive sets are looked up by :data:`FINDERS`, one after the other: in the user's folders,
-among what has been downloaded, in what comes with sktime, and at last on the web.
+among what has been downloaded, in what comes with sktime. Those that are nowhere are downloaded.
 """
 
 import dataclasses
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tsconv.data.cache import cache_folder
-from tsconv.data.catalogue import catalogued_names, find_entry
+from tsconv.data.catalogue import Entry, catalogued_names, find_entry, groups
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
 from tsconv.data.layouts import (
@@ -53,6 +53,21 @@ def find_data(data: str | Path) -> DataSource:
         UnknownNameError: nothing answers to the name; the message says where it was looked for.
         DownloadError: an archive set is not here, and cannot be had as it should be.
     """
+    found = locate(data)
+    if isinstance(found, DataSource):
+        return found
+    from tsconv.data.download import download_set
+
+    return download_set(found)
+
+
+def locate(data: str | Path) -> DataSource | Entry:
+    """The files that ``data`` names, or the set that is to be downloaded for them.
+
+    Raises:
+        DataError: a folder with no set or with several.
+        UnknownNameError: nothing answers to the name, or nothing on this machine when offline.
+    """
     path, name = Path(data).expanduser(), str(data)
     if path.is_file():
         return _from_file(path)
@@ -68,14 +83,9 @@ def find_data(data: str | Path) -> DataSource:
         searches.append(find(name))
         if (source := searches[-1].source) is not None:
             return source
-    beside = [each.name for each in Path.cwd().iterdir()]
-    known = (each for search in searches for each in search.names)
-    hint = did_you_mean(name, [*known, *beside])
-    places = "; ".join(search.where for search in searches)
-    raise UnknownNameError(
-        f"unknown data {name!r}{hint}; expected a file, a folder or an archive set; looked in "
-        f"{places}"
-    )
+    if (entry := find_entry(name)) is not None and not is_offline():
+        return entry
+    raise UnknownNameError(_say_unknown(name, searches))
 
 
 def load_data(
@@ -127,29 +137,20 @@ def bundled_with_sktime(name: str) -> Search:
     return _in_folders(name, [folder], "the sets bundled with sktime")
 
 
-def on_the_web(name: str) -> Search:
-    """The mirrors of the archives, for a catalogued set and unless there is to be no network.
-
-    Raises:
-        DownloadError: the set cannot be had, or not as it should be.
-    """
-    if is_offline():
-        return Search(where="no mirror, being offline", names=catalogued_names())
-    if (entry := find_entry(name)) is None:
-        return Search(where="the archives' catalogue", names=catalogued_names())
-    from tsconv.data.download import download_set
-
-    return Search(where="the archives' mirrors", source=download_set(entry))
-
-
-LOCAL: tuple[Finder, ...] = (in_roots, in_cache, bundled_with_sktime)
-FINDERS: tuple[Finder, ...] = (*LOCAL, on_the_web)
+FINDERS: tuple[Finder, ...] = (in_roots, in_cache, bundled_with_sktime)
 """Where an archive set's name is looked up, in this order; a finder added here is asked last."""
 
 
 def find_local(name: str) -> DataSource | None:
     """The files of an archive set as far as they are on this machine."""
-    return next((source for find in LOCAL if (source := find(name).source) is not None), None)
+    return next((source for find in FINDERS if (source := find(name).source) is not None), None)
+
+
+def absent(names: Iterable[str]) -> tuple[Entry, ...]:
+    """The archive sets among some names that are not on this machine."""
+    entries = (find_entry(name) for name in names if not Path(name).expanduser().exists())
+    missing = (each for each in entries if each is not None and find_local(each.name) is None)
+    return tuple(dict.fromkeys(missing))
 
 
 def data_roots() -> list[Path]:
@@ -175,6 +176,29 @@ def offline() -> Iterator[None]:
             del os.environ[OFFLINE_VARIABLE]
         else:
             os.environ[OFFLINE_VARIABLE] = before
+
+
+def _say_unknown(name: str, searches: list[Search]) -> str:
+    """Why a name is nothing here, and what to do about that."""
+    places = "; ".join(search.where for search in searches)
+    if (entry := find_entry(name)) is not None:
+        return (
+            f"{entry.name}: expected the set on this machine, as nothing may be downloaded "
+            f"(--offline or ${OFFLINE_VARIABLE}); looked in {places}; fetch it beforehand, where "
+            f"there is a network: tsconv datasets fetch {entry.name}"
+        )
+    if (names := groups().get(name.lower())) is not None:
+        return (
+            f"{name!r} stands for {len(names)} archive sets, expected one of them, such as "
+            f"{names[0]}; `tsconv benchmark` takes all"
+        )
+    beside = [each.name for each in Path.cwd().iterdir()]
+    known = (each for search in searches for each in search.names)
+    hint = did_you_mean(name, [*known, *catalogued_names(), *beside])
+    return (
+        f"unknown data {name!r}{hint}; expected a file, a folder or an archive set; looked in "
+        f"{places}; the archives' catalogue"
+    )
 
 
 def _in_folders(name: str, roots: list[Path], where: str) -> Search:

@@ -22,6 +22,8 @@ from tsconv.registry import did_you_mean
 ARCHIVES = ("ucr", "uea")
 UNEQUAL, MISSING = "unequal", "missing"
 TRAITS = (UNEQUAL, MISSING, "univariate", "multivariate", "binary")
+LACK = "no-"
+"""Before a trait: its absence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,25 +106,39 @@ def find_entries(names: Iterable[str]) -> tuple[Entry, ...]:
     return tuple(found.values())
 
 
-def select(*, archive: str | None = None, traits: Iterable[str] = ()) -> tuple[Entry, ...]:
-    """The sets of an archive that have all of some traits.
+def select(
+    entries: Iterable[Entry], *, archive: str | None = None, traits: Iterable[str] = ()
+) -> tuple[Entry, ...]:
+    """Those of an archive that have all of some traits; ``no-missing`` is the lack of one.
+
+    Args:
+        entries: to choose from.
+        archive: "ucr" or "uea"; None for both.
+        traits: of :data:`TRAITS`, several in one text apart by commas.
 
     Raises:
         UnknownNameError: no archive or no trait is called so.
     """
-    wanted = set(traits)
+    wanted = tuple(trait for text in traits for trait in text.lower().split(",") if trait)
     for kind, given, known in (
-        ("archive", {archive} - {None}, ARCHIVES),
-        ("trait", wanted, TRAITS),
+        ("archive", () if archive is None else (archive,), ARCHIVES),
+        ("trait", tuple(each.removeprefix(LACK) for each in wanted), TRAITS),
     ):
-        for name in sorted(each for each in given if each is not None and each not in known):
-            hint = did_you_mean(name, known)
-            raise UnknownNameError(f"unknown {kind} {name!r}{hint}; known: {', '.join(known)}")
+        for name in given:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise UnknownNameError(f"unknown {kind} {name!r}{hint}; known: {', '.join(known)}")
     return tuple(
         entry
-        for entry in read_catalogue()
-        if archive in (None, entry.archive) and wanted <= set(entry.traits)
+        for entry in entries
+        if archive in (None, entry.archive) and all(_has(entry, trait) for trait in wanted)
     )
+
+
+def _has(entry: Entry, trait: str) -> bool:
+    """Whether a trait holds, or does not where it begins with ``no-``."""
+    lack = trait.startswith(LACK)
+    return (trait.removeprefix(LACK) in entry.traits) is not lack
 
 
 @cache

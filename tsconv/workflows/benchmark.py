@@ -4,7 +4,6 @@ A finished cell is skipped, an unfinished one taken up again, one that fails is 
 of failures and stops nothing. So the same command again does what is left.
 """
 
-import dataclasses
 import logging
 import sys
 import time
@@ -15,11 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from tsconv.data.archive import find_data, load_data
 from tsconv.executors import EXECUTORS, Event, Executor, Job
 from tsconv.workflows.cell import describe_cell, record_failure
 from tsconv.workflows.collect import collect, to_records, write_tables
-from tsconv.workflows.cost import Shape, correction, estimate_seconds, shape_of
+from tsconv.workflows.cost import Shape, correction, estimate_seconds, find_shape
 from tsconv.workflows.plan import Cell, Plan, make_cells
 
 __all__ = [
@@ -187,8 +185,7 @@ def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
     shapes: dict[str, Shape] = {}
     for cell in cells:
         if cell.data not in shapes:
-            source = dataclasses.replace(find_data(cell.data), test=None)
-            shapes[cell.data] = shape_of(load_data(source)[0])
+            shapes[cell.data] = find_shape(cell.data)
     tasks = [
         Task(
             cell=cell,

@@ -6,12 +6,15 @@ them for the machine at hand, so only their proportion matters for long.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 import torch
 
 from tsconv.classifier import build_network, resolve_network
 from tsconv.config import Config
+from tsconv.data.archive import load_data, locate
+from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.training.loop import count_steps
 
@@ -40,6 +43,18 @@ def shape_of(train: TimeSeriesDataset) -> Shape:
     )
 
 
+def find_shape(data: str) -> Shape:
+    """The shape of what ``data`` names: read from its files or, before they are here, catalogued.
+
+    Raises:
+        TSConvError: data that are not there or cannot be read.
+    """
+    found = locate(data)
+    if isinstance(found, Entry):
+        return _catalogued(found)
+    return shape_of(load_data(replace(found, test=None))[0])
+
+
 def estimate_seconds(config: Config, shape: Shape) -> float:
     """Of training all members, on one core of the processor above."""
     resolved = resolve_network(config, shape.n_timepoints)
@@ -57,3 +72,15 @@ def correction(finished: Iterable[tuple[float, float]]) -> float:
     pairs = list(finished)
     estimated = sum(pair[0] for pair in pairs)
     return sum(pair[1] for pair in pairs) / estimated if estimated > 0 else 1.0
+
+
+def _catalogued(entry: Entry) -> Shape:
+    """Of the few sets whose length is not known, as long as most."""
+    known = (each.n_timepoints for each in read_catalogue())
+    usual = round(median(each for each in known if each is not None))
+    return Shape(
+        n_train=entry.n_train,
+        n_channels=entry.n_channels,
+        n_timepoints=entry.n_timepoints or usual,
+        n_classes=entry.n_classes,
+    )

@@ -2,7 +2,8 @@
 
 A plan is TOML, or flags of the same names::
 
-    datasets = ["GunPoint", "ArrowHead"]
+    datasets = ["GunPoint", "ArrowHead"]    # groups too, such as "ucr112"
+    traits = []         # what sets must have, or lack: "univariate", "no-missing"
     networks = ["inception", "tcn"]
     recipes = ["fast"]
     members = [5]
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from tsconv.config import Config, load_config, read_toml
-from tsconv.data.archive import find_data
-from tsconv.errors import ConfigError
+from tsconv.data.archive import absent, is_offline, locate
+from tsconv.data.catalogue import Entry, find_entries, groups, select
+from tsconv.data.layouts import DataSource
+from tsconv.errors import ConfigError, UnknownNameError
 from tsconv.registry import did_you_mean
 from tsconv.runs.paths import RunDir
 
@@ -31,7 +34,8 @@ class Plan:
     """Every combination of these is a cell.
 
     Attributes:
-        datasets: names of sets, files or folders.
+        datasets: names of sets, groups of sets, files or folders.
+        traits: what sets must have, or lack where it begins with ``no-``, to be taken.
         networks: registered names.
         recipes: presets.
         members: sizes of the ensembles.
@@ -41,6 +45,7 @@ class Plan:
     """
 
     datasets: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
     networks: tuple[str, ...] = ("inception",)
     recipes: tuple[str, ...] = ("fast",)
     members: tuple[int, ...] = (5,)
@@ -99,13 +104,13 @@ def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) 
 
 
 def make_cells(plan: Plan) -> tuple[Cell, ...]:
-    """Each combination once, its config resolved and its data found.
+    """Each combination once, its config resolved and its data known, if not downloaded yet.
 
     Raises:
         UnknownNameError: a set, recipe or network that is not there.
-        ConfigError: a setting that does not hold.
+        ConfigError: a setting that does not hold, or two sets of one name.
     """
-    sources = {data: find_data(data).name for data in plan.datasets}
+    names = _names(choose_data(plan))
     ensembles = itertools.product(plan.networks, plan.recipes, plan.members, plan.seeds)
     configs = [
         load_config(
@@ -122,10 +127,45 @@ def make_cells(plan: Plan) -> tuple[Cell, ...]:
     cells = (
         Cell(dataset=name, data=data, config=config, resample=resample)
         for (data, name), config, resample in itertools.product(
-            sources.items(), configs, plan.resamples
+            names.items(), configs, plan.resamples
         )
     )
     return tuple({cell.name: cell for cell in cells}.values())
+
+
+def choose_data(plan: Plan) -> tuple[str, ...]:
+    """The data of a plan, groups as their sets, and only sets that have the traits.
+
+    Raises:
+        UnknownNameError: a trait that there is not, or one asked of data that are no archive set.
+        ConfigError: no set has them.
+    """
+    known = groups()
+    data = [each for name in plan.datasets for each in known.get(name.lower(), (name,))]
+    if plan.traits:
+        data = [entry.name for entry in select(find_entries(data), traits=plan.traits)]
+        if not data:
+            wanted = ", ".join(plan.traits)
+            raise ConfigError(f"traits: expected a set that has {wanted}, found none")
+    return tuple(dict.fromkeys(data))
+
+
+def _names(data: Iterable[str]) -> dict[str, str]:
+    """What each set is called, by what it was asked for; one that is asked for twice once."""
+    if is_offline() and len(missing := absent(data)) > 1:
+        first = ", ".join(entry.name for entry in missing[:5])
+        raise UnknownNameError(
+            f"expected all sets on this machine, as nothing may be downloaded; {len(missing)} are "
+            f"not here: {first}{', ...' if len(missing) > 5 else ''}; fetch them beforehand, where "
+            "there is a network: tsconv datasets fetch NAMES, or --plan PLAN.toml"
+        )
+    found: dict[str, tuple[str, DataSource | Entry]] = {}
+    for each in data:
+        place = locate(each)
+        before = found.setdefault(place.name, (each, place))
+        if before[1] != place:
+            raise ConfigError(f"datasets: {before[0]} and {each} are both called {place.name}")
+    return {each: name for name, (each, _) in found.items()}
 
 
 def _checked(where: str, name: str, value: Any) -> Any:
