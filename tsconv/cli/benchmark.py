@@ -12,7 +12,17 @@ PlanFile = Annotated[
 ]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option("--dataset", "-d", help="A set's name, file or folder; repeatable."),
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="A set's name, a group such as ucr112, a file or folder; repeatable.",
+    ),
+]
+Traits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trait", help="Only sets that have it, such as univariate or no-missing; repeatable."
+    ),
 ]
 Networks = Annotated[
     list[str] | None, typer.Option("--network", help="Registered name; repeatable.")
@@ -46,6 +56,7 @@ def benchmark(
     plan: PlanFile = None,
     *,
     dataset: Datasets = None,
+    trait: Traits = None,
     network: Networks = None,
     recipe: Recipes = None,
     members: Members = None,
@@ -56,6 +67,7 @@ def benchmark(
     processes: Processes = None,
     gpu: Devices = None,
     dry_run: DryRun = False,
+    offline: options.Offline = False,
     json: options.Json = False,
 ) -> None:
     """Run networks over many sets, and tabulate.
@@ -65,6 +77,7 @@ def benchmark(
     """
     flags = {
         "datasets": dataset,
+        "traits": trait,
         "networks": network,
         "recipes": recipe,
         "members": members,

@@ -14,7 +14,11 @@ Out = Annotated[
 
 
 def evaluate(
-    run: options.RunPath, data: options.Data, out: Out = None, json: options.Json = False
+    run: options.RunPath,
+    data: options.Data,
+    out: Out = None,
+    offline: options.Offline = False,
+    json: options.Json = False,
 ) -> None:
     """Measure a run on labelled series.
 

@@ -19,6 +19,7 @@ def inspect(
     set_: options.Set = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    offline: options.Offline = False,
     json: options.Json = False,
 ) -> None:
     """Say what data hold, and what training would do.

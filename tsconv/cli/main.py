@@ -1,7 +1,7 @@
 """The entry point: commands by name, and what becomes of an error.
 
 Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
-traceback; 3 for a benchmark of which cells failed; 130 when interrupted.
+traceback; 3 for a benchmark of which cells failed, or sets of which some did; 130 when interrupted.
 """
 
 import os
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from tsconv import __version__
-from tsconv.cli import console, render
+from tsconv.cli import console, datasets, render
 from tsconv.cli.benchmark import benchmark
 from tsconv.cli.collect import collect
 from tsconv.cli.compare import compare
@@ -96,6 +96,7 @@ COMMANDS = (
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(datasets.app, name="datasets")
 
 
 def main() -> None:

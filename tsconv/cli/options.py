@@ -22,6 +22,15 @@ def _remember_json(context: typer.Context, value: bool) -> bool:
     return value
 
 
+def _go_offline(context: typer.Context, value: bool) -> bool:
+    """Download nothing until the command has ended, nor in processes that it starts."""
+    if value:
+        from tsconv.workflows.datasets import offline
+
+        context.with_resource(offline())
+    return value
+
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -80,4 +89,12 @@ Precision = Annotated[
 Json = Annotated[
     bool,
     typer.Option("--json", help="One JSON document on standard output.", callback=_remember_json),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        help="Download nothing; so does TSCONV_OFFLINE=1.",
+        callback=_go_offline,
+    ),
 ]

@@ -20,7 +20,11 @@ Format = Annotated[str, typer.Option(help="Format of standard input, see `tsconv
 
 
 def predict(
-    run: options.RunPath, data: Data, out: Out = "predictions.csv", format: Format = "csv"
+    run: options.RunPath,
+    data: Data,
+    out: Out = "predictions.csv",
+    format: Format = "csv",
+    offline: options.Offline = False,
 ) -> None:
     """Classify series, with or without labels.
 

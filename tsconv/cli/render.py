@@ -7,7 +7,7 @@ whatever the width. Text of the user's goes out as it stands.
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -29,17 +29,26 @@ def document(values: Any) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A titled table; its first column is text, numbers stand to the right."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    texts: Collection[str] = (),
+) -> None:
+    """A titled table; its first column and ``texts`` are text, numbers stand to the right."""
     cells = [[cell(each) for each in row] for row in rows]
+    left = {columns[0], *texts}
     if sys.stdout.isatty():
-        _draw(title, columns, cells)
+        _draw(title, columns, cells, left)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     sys.stdout.write(f"{title}\n")
     for row in (columns, *cells):
-        parts = [each.ljust(width) for each, width in zip(row[:1], widths, strict=False)]
-        parts += [each.rjust(width) for each, width in zip(row[1:], widths[1:], strict=True)]
+        parts = [
+            each.ljust(width) if name in left else each.rjust(width)
+            for name, each, width in zip(columns, row, widths, strict=True)
+        ]
         sys.stdout.write("  ".join(parts).rstrip() + "\n")
     sys.stdout.write("\n")
 
@@ -179,7 +188,9 @@ def formats(cards: Sequence["FormatCard"]) -> None:
     facts("formats", {f"{each.name} ({', '.join(each.suffixes)})": each.summary for each in cards})
 
 
-def _draw(title: str, columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+def _draw(
+    title: str, columns: Sequence[str], cells: Iterable[Sequence[str]], left: Collection[str]
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -187,7 +198,7 @@ def _draw(title: str, columns: Sequence[str], cells: Iterable[Sequence[str]]) ->
 
     drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for k, name in enumerate(columns):
-        justify: Literal["left", "right"] = "right" if k else "left"
+        justify: Literal["left", "right"] = "left" if name in left else "right"
         drawn.add_column(Text(name), justify=justify, overflow="fold", no_wrap=not k)
     for row in cells:
         drawn.add_row(*map(Text, row))

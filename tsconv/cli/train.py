@@ -47,6 +47,7 @@ def train(
     member: Member = None,
     resample: Resample = 0,
     overwrite: Overwrite = False,
+    offline: options.Offline = False,
     json: options.Json = False,
 ) -> None:
     """Train an ensemble and save it as a run.

@@ -2,10 +2,13 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsconv.data.archive import find_data
 from tsconv.data.format import Schema, find_format, write_file
+from tsconv.data.layouts import TEST, TRAIN
 from tsconv.data.spool import spool
 from tsconv.errors import ConfigError, RunError
 from tsconv.workflows.predict import read_bounded
@@ -16,6 +19,7 @@ class Converted:
     """What :func:`convert` did.
 
     Attributes:
+        out: the file written.
         n_instances: N.
         n_channels: C.
         n_timepoints: of the longest series.
@@ -23,11 +27,37 @@ class Converted:
         seconds: of this call.
     """
 
+    out: Path
     n_instances: int
     n_channels: int
     n_timepoints: int
     classes: tuple[str, ...]
     seconds: float
+
+
+def convert_data(
+    data: str | Path, out: Path, *, schema: Schema | None = None
+) -> Iterator[Converted]:
+    """Write what ``data`` names: a file to ``out``, the parts of a set to names made of it.
+
+    Args:
+        data: a file, a folder with one set or an archive set's name.
+        out: a file; for a set, ``x.npz`` stands for ``x_TRAIN.npz`` and ``x_TEST.npz``.
+        schema: as for :func:`convert`.
+
+    Raises:
+        DataError: a folder with no set or with several.
+        TSConvError: as for :func:`convert`, and what :func:`tsconv.data.archive.find_data` raises.
+    """
+    path = Path(data).expanduser()
+    if path.is_file():
+        yield convert(path, out, schema=schema)
+        return
+    find_format(out)
+    source = find_data(data)
+    for part, file in ((TRAIN, source.train), (TEST, source.test)):
+        if file is not None:
+            yield convert(file, out.with_name(f"{out.stem}{part}{out.suffix}"), schema=schema)
 
 
 def convert(source: Path, out: Path, *, schema: Schema | None = None) -> Converted:
@@ -60,6 +90,7 @@ def convert(source: Path, out: Path, *, schema: Schema | None = None) -> Convert
             write_file(whole, dataset)
             whole.replace(out)
             return Converted(
+                out=out,
                 n_instances=dataset.n_instances,
                 n_channels=dataset.n_channels,
                 n_timepoints=dataset.n_timepoints,
