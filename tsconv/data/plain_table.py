@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tsconv.data.columns import NO_LABEL
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
-from tsconv.data.series_text import COMMA, TAB, SeriesText, read_texts
+from tsconv.data.series_text import BLOCK_BYTES, SeriesText, read_texts
 from tsconv.data.series_values import SeriesValues, parse_chunks, trim_padding
 
 
@@ -46,14 +46,14 @@ class PlainTable:
         Raises:
             ValueError: something is not plain; the message is not for the user.
         """
-        with self.path.open("rb") as file:
+        with self.path.open("rb", BLOCK_BYTES) as file:
             line_no = 1
             for header in file if self.has_header else ():
                 line_no += 1
                 if header.strip():
-                    expect_plain(header)
+                    expect_plain(header.rstrip(b"\r\n"))
                     break
-            texts = map(self._split, read_texts(self.path, file, line_no, indent=b""))
+            texts = map(self._split, read_texts(self.path, file, line_no, indent=b"", blanks=b"\r"))
             for chunk in parse_chunks(texts, 1, chunk_size):
                 if (chunk.widths != len(self.schema.series)).any():
                     raise ValueError("rows of different width")
@@ -61,23 +61,18 @@ class PlainTable:
 
     def _split(self, text: SeriesText) -> SeriesText:
         """The same instances; as label, all cells of a row that are not its series."""
-        block = text.block
-        expect_plain(block)
-        starts, stops, labels = [], [], []
-        for line_start, line_stop in zip(text.starts, text.stops, strict=True):
-            if block[line_stop] not in b"\r\n":
-                raise ValueError("blanks at the end of a line")
-            start, stop = line_start, line_stop
-            for _ in self.before:
-                start = block.index(self.delimiter, start, stop) + 1
-            for _ in self.after:
-                stop = block.rindex(self.delimiter, start, stop)
-            starts.append(start)
-            stops.append(stop)
-            labels.append(block[line_start:start] + block[stop + 1 : line_stop])
-        separator = TAB if self.delimiter == b"\t" else COMMA
-        split = replace(text, starts=starts, stops=stops, labels=labels, separator=separator)
-        return split.without_padding(self.delimiter)
+        lines, labels = [], []
+        delimiter, n_before, n_after = self.delimiter, len(self.before), len(self.after)
+        for line in text.lines:
+            expect_plain(line)
+            *front, rest = line.split(delimiter, n_before)
+            series, *back = rest.rsplit(delimiter, n_after)
+            if len(front) + len(back) < n_before + n_after:
+                raise ValueError("too few cells")
+            lines.append(series)
+            labels.append(delimiter.join([*front, *back]))
+        split = replace(text, lines=lines, labels=labels, separator=delimiter)
+        return split.without_padding(delimiter)
 
     def _dataset(self, chunk: SeriesValues) -> TimeSeriesDataset:
         X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
@@ -103,9 +98,9 @@ class PlainTable:
         )
 
 
-def expect_plain(block: bytes) -> None:
-    """Raise ValueError where a quote or a lone carriage return makes cells and lines uncertain."""
-    if b'"' in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+def expect_plain(line: bytes) -> None:
+    """Raise ValueError where a quote or a carriage return makes cells and lines uncertain."""
+    if b'"' in line or b"\r" in line:
         raise ValueError("quotes or lone carriage returns")
 
 

@@ -1,7 +1,7 @@
 """Series written as text: what the text formats share in reading lines and labels, and in writing.
 
-A file is read in blocks of whole lines, small enough for the processor's cache. A reader only says
-where in a block each series stands; series_values.py parses the numbers.
+A file is read in blocks of whole lines, small enough for the processor's cache. A reader only cuts
+each line down to its series; series_values.py parses the numbers of a block together.
 """
 
 import re
@@ -15,14 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
+from tsconv.data.numbers import COMMA
 from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
-COMMA, COLON, TAB = b",:\t"
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r\v\f"
 BLOCK_BYTES = 3 << 17  # parsed at a time
-PADDING_STEPS = (1024, 256, 64, 16, 4, 1)
+PADDING_STEPS = tuple(1 << k for k in range(12, -1, -1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,78 +51,31 @@ class SeriesText(Instances):
     """Instances of one channel or more as text.
 
     Attributes:
-        block: lines in which the series stand, values apart by ``separator``, channels by ``:``.
-        starts: where each series starts in the block.
-        stops: where it ends: the byte there is no part of it.
+        lines: the series, values apart by ``separator``, channels by ``:``.
         separator: COMMA or TAB.
     """
 
-    block: bytes
-    starts: list[int]
-    stops: list[int]
-    separator: int = COMMA
-
-    @property
-    def lines(self) -> list[bytes]:
-        """The text of each series alone."""
-        spans = zip(self.starts, self.stops, strict=True)
-        return [self.block[start:stop] for start, stop in spans]
-
-    def with_lines(self, lines: Sequence[bytes], labels: list[bytes] | None) -> "SeriesText":
-        """The same instances with other text, values apart by commas, and nothing in between."""
-        lengths = np.array([len(line) for line in lines])
-        stops = np.cumsum(lengths + 1) - 1
-        return replace(
-            self,
-            block=b"\n".join(lines) + b"\n",
-            starts=(stops - lengths).tolist(),
-            stops=stops.tolist(),
-            labels=labels,
-            separator=COMMA,
-        )
+    lines: list[bytes]
+    separator: bytes = COMMA
 
     def without_padding(self, missing: bytes) -> "SeriesText":
         """The same without the ``missing``, such as ``,?``, that each series ends in."""
         steps = [missing * size for size in PADDING_STEPS]
-        endswith, stops = self.block.endswith, []
-        for start, whole in zip(self.starts, self.stops, strict=True):
-            stop = whole
-            if endswith(missing, start, stop):
-                for step in steps:
-                    while endswith(step, start, stop):
-                        stop -= len(step)
-            stops.append(stop)
-        lengths = zip(self.stops, stops, strict=True)
-        padding = [(before - after) // len(missing) for before, after in lengths]
-        return replace(self, stops=stops, padding=padding)
+        lines = [cut_end(line, steps) if line.endswith(missing) else line for line in self.lines]
+        pairs = zip(self.lines, lines, strict=True)
+        padding = [(len(before) - len(after)) // len(missing) for before, after in pairs]
+        return replace(self, lines=lines, padding=padding)
 
-    def tidied(self) -> "SeriesText":
-        """The same as can be parsed where it stands: no spaces around values, NaN for ?.
 
-        Where much stands between the series, it is left out, for it would be searched in vain.
-        """
-        is_dense = sum(self.stops) - sum(self.starts) > 0.9 * len(self.block)
-        if is_dense and not any(blank in self.block for blank in self.blanks):
-            return self
-        dense = self.compacted()
-        return dense.normalised() if any(blank in dense.block for blank in self.blanks) else dense
-
-    def compacted(self) -> "SeriesText":
-        """The same with nothing but line ends between the series."""
-        return replace(self.with_lines(self.lines, self.labels), separator=self.separator)
-
-    def normalised(self) -> "SeriesText":
-        """The same as lines of values apart by commas, without spaces around them, NaN for ?."""
-        lines = b"\n".join(self.lines) + b"\n"
-        if self.separator == TAB:
-            lines = lines.replace(b"\t", b",")
-        lines = re.sub(rb"[ \t]*([,:\n])[ \t]*", rb"\1", lines.replace(b"?", b"NaN").lstrip(b" \t"))
-        return self.with_lines(lines.split(b"\n")[:-1], self.labels)
-
-    @property
-    def blanks(self) -> tuple[bytes, ...]:
-        """What must not stand in a series for its numbers to be parsed."""
-        return (b" ", b"?") if self.separator == TAB else (b" ", b"?", b"\t")
+def cut_end(line: bytes, steps: Sequence[bytes]) -> bytes:
+    """A line without what it ends in, of which ``steps`` holds many, half as many ... and one."""
+    stop = len(line)
+    while line.endswith(steps[0], 0, stop):
+        stop -= len(steps[0])
+    for step in steps[1:]:
+        if line.endswith(step, 0, stop):
+            stop -= len(step)
+    return line[:stop]
 
 
 def excerpt(text: bytes) -> str:
@@ -132,36 +85,33 @@ def excerpt(text: bytes) -> str:
 
 
 def read_texts(
-    path: Path, file: BinaryIO, line_no: int = 1, *, comments: bytes = b"", indent: bytes = BLANKS
+    path: Path,
+    file: BinaryIO,
+    line_no: int = 1,
+    *,
+    comments: bytes = b"",
+    indent: bytes = BLANKS,
+    blanks: bytes = BLANKS,
 ) -> Iterator[SeriesText]:
     """The rest of a file, some BLOCK_BYTES at a time; as series, all lines that hold anything.
 
     Args:
         path: the file's name.
-        file: the file, read up to the start of line ``line_no``.
+        file: the file, read up to line ``line_no``; fastest with BLOCK_BYTES of buffer.
         line_no: of the next line.
         comments: the bytes that start a comment.
-        indent: the bytes passed over at the start of a line; all blanks are at its end.
+        indent: the bytes passed over at the start of a line.
+        blanks: those passed over at its end.
     """
-    while block := file.read(BLOCK_BYTES):
-        block += file.readline() if not block.endswith(b"\n") else b""
-        block += b"\n" if not block.endswith(b"\n") else b""
-        block = block.removeprefix(BOM) if line_no == 1 else block
-        line_nos, starts, stops = [], [], []
-        end = -1
-        while (start := end + 1) < len(block):
-            stop = end = block.index(b"\n", start)
-            while stop > start and block[stop - 1] in BLANKS:
-                stop -= 1
-            while start < stop and block[start] in indent:
-                start += 1
-            if start < stop and block[start] not in comments:
-                line_nos.append(line_no)
-                starts.append(start)
-                stops.append(stop)
-            line_no += 1
-        if starts:
-            yield SeriesText(path=path, line_nos=line_nos, block=block, starts=starts, stops=stops)
+    blanks += b"\n"
+    while block := file.readlines(BLOCK_BYTES):
+        if line_no == 1:
+            block[0] = block[0].removeprefix(BOM)
+        numbered = enumerate([line.rstrip(blanks).lstrip(indent) for line in block], line_no)
+        line_no += len(block)
+        if kept := [pair for pair in numbered if pair[1] and pair[1][0] not in comments]:
+            line_nos, lines = map(list, zip(*kept, strict=True))
+            yield SeriesText(path=path, line_nos=line_nos, lines=lines)
 
 
 def encode_label_texts(

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from tsconv.data.series_text import COLON, COMMA, Instances, SeriesText, excerpt
+from tsconv.data.numbers import is_number, parse_lists
+from tsconv.data.series_text import Instances, SeriesText, excerpt
 from tsconv.errors import FormatError
 
 
@@ -83,7 +83,7 @@ def parse_chunks(
     for text in texts:
         held.append(parse_series(text, n_channels))
         n_channels = held[-1].n_channels
-        n_held += len(text.starts)
+        n_held += len(text.lines)
         if chunk_size is None or n_held < chunk_size:
             continue
         joined = join_values(held)
@@ -116,29 +116,19 @@ def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
 
     Raises:
         FormatError: a value that is no number, an instance with another number of channels, or
-            channels of one instance that differ in length.
+            channels of different lengths.
     """
-    text = text.tidied()
-    starts, stops = np.array(text.starts), np.array(text.stops)
-    characters = np.frombuffer(text.block, dtype=np.uint8)
-    ends = find_ends(characters, text.separator, starts, stops)  # of each value
-    first, last = np.searchsorted(ends, starts), np.searchsorted(ends, stops)
-    if (last - first).sum() + len(first) < len(ends):  # separators between series too, as in labels
-        return parse_series(text.compacted(), n_channels)
-    offsets = value_offsets(ends)
-    offsets[2 * first] = starts
-    values = parse_numbers(text.block, offsets)
-    if values is None:
-        raise number_error(text.normalised())
-    is_last = characters[ends] == COLON
-    is_last[last] = True
-    counts, lengths = count_values(np.flatnonzero(is_last), last)
-    n_channels = int(counts[0]) if n_channels is None else n_channels
-    if (counts != n_channels).any():
-        row = np.argmax(counts != n_channels)
-        raise text.error(
-            row, f"expected {n_channels} channels (parts apart by ':'), found {counts[row]}"
-        )
+    parsed = parse_lists(text.lines, text.separator)
+    if parsed is None:
+        raise number_error(text)
+    values, lengths = parsed
+    counts = [line.count(b":") + 1 if b":" in line else 1 for line in text.lines]
+    n_channels = counts[0] if n_channels is None else n_channels
+    for row, count in enumerate(counts):
+        if count != n_channels:
+            raise text.error(
+                row, f"expected {n_channels} channels (parts apart by ':'), found {count}"
+            )
     return SeriesValues(
         path=text.path,
         line_nos=text.line_nos,
@@ -148,39 +138,6 @@ def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
         lengths=common_lengths(text, lengths.reshape(-1, n_channels)),
         n_channels=n_channels,
     )
-
-
-def count_values(
-    channel_ends: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Channels of each instance and values of each channel, from where these end."""
-    before = np.concatenate(([-1], channel_ends))
-    bounds = np.concatenate(([-1], np.searchsorted(channel_ends, ends)))
-    return bounds[1:] - bounds[:-1], before[1:] - before[:-1]
-
-
-def find_ends(
-    characters: NDArray[np.uint8],
-    separator: int,
-    starts: NDArray[np.int64],
-    stops: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Where values end: at separators, colons and the stops of series."""
-    is_end = characters == separator
-    is_end |= characters == COLON
-    is_end[starts - 1] = False  # what ends there is no value: a label, or nothing
-    is_end[stops] = True
-    return np.flatnonzero(is_end)
-
-
-def value_offsets(ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Start and end of each value in turn, where each starts after the separator before it."""
-    offsets = np.empty(2 * len(ends), dtype=np.int64)
-    offsets[0] = 0
-    offsets[1::2] = ends
-    offsets[2::2] = ends[:-1]
-    offsets[2::2] += 1
-    return offsets
 
 
 def common_lengths(text: SeriesText, by_channel: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -196,49 +153,20 @@ def common_lengths(text: SeriesText, by_channel: NDArray[np.int64]) -> NDArray[n
     return lengths
 
 
-def parse_numbers(block: bytes, offsets: NDArray[np.int64]) -> NDArray[np.float32] | None:
-    """The numbers in ``block`` between offsets 0 and 1, 2 and 3 ...; None if one is none.
-
-    Arrow parses an array of strings ten times as fast as Python's float, and sooner to float64
-    than to float32. The strings are ``block`` itself, nothing copied: numbers and what stands
-    between them in turn, the latter marked null.
-    """
-    n_strings = len(offsets) - 1
-    alternating = pa.py_buffer(b"\x55" * (n_strings // 8 + 1))  # bits 1, 0, 1, 0, ...
-    strings = pa.LargeStringArray.from_buffers(
-        n_strings, pa.py_buffer(offsets), pa.py_buffer(block), alternating
-    )
-    try:
-        buffer = strings.cast(pa.float64()).buffers()[1]
-    except pa.ArrowInvalid:
-        return None
-    with np.errstate(over="ignore"):  # too large a number becomes inf
-        values = np.frombuffer(buffer, np.float64, n_strings)[::2].astype(np.float32)
-    return None if np.isinf(values).any() else values
-
-
 def number_error(text: SeriesText) -> FormatError:
     """The error that says where the first token stands that is no number."""
-    lines = text.lines
-    row = next(row for row, line in enumerate(lines) if not is_numeric(line))
-    channel, place, token = next(
-        (channel, place, token)
-        for channel, part in enumerate(lines[row].split(b":"), 1)
-        for place, token in enumerate(part.split(b","), 1)
-        if not is_numeric(token)
+    row, channel, place, token = next(
+        (row, channel, place, token)
+        for row, line in enumerate(text.lines)
+        for channel, part in enumerate(line.split(b":"), 1)
+        for place, token in enumerate(part.split(text.separator), 1)
+        if not is_number(token)
     )
     return text.error(
         row,
-        f"expected a finite number ('?' where missing), found {excerpt(token)} as value {place} "
-        f"of channel {channel}",
+        f"expected a finite number ('?' where missing), found {excerpt(token.strip())} as value "
+        f"{place} of channel {channel}",
     )
-
-
-def is_numeric(tokens: bytes) -> bool:
-    """Whether a token, or each of several apart by commas or colons, is a number."""
-    block = tokens.replace(b"?", b"NaN").replace(b":", b",") + b","
-    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == COMMA)
-    return parse_numbers(block, value_offsets(ends)) is not None
 
 
 def trim_padding(

@@ -16,6 +16,7 @@ import numpy as np
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
+    BLOCK_BYTES,
     BOM,
     SeriesText,
     check_labels,
@@ -173,32 +174,31 @@ def split_channels(text: SeriesText, row: int, series: bytes) -> bytes:
 def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:
     """The same instances with labels cut off and channels apart by ':'."""
     for text in texts:
-        for row, start in enumerate(text.starts):
-            if text.block[start] == BRACE:
+        for row, line in enumerate(text.lines):
+            if line[0] == BRACE:
                 raise text.error(
                     row, "found sparse data ({index value, ...}); expected every value"
                 )
         split = split_labels(text) if header.has_labels else text
         if header.is_relational:
             lines = [split_channels(text, row, line) for row, line in enumerate(split.lines)]
-            yield split.with_lines(lines, split.labels)
+            yield replace(split, lines=lines)
         else:
             yield split.without_padding(b",?")
 
 
 def split_labels(text: SeriesText) -> SeriesText:
     """The same instances with labels cut off."""
-    stops, labels = [], []
-    for row, (start, stop) in enumerate(zip(text.starts, text.stops, strict=True)):
-        if text.block[stop - 1] in QUOTES:
-            series, label = split_label(text, row, text.block[start:stop])
-            stops.append(start + len(series))
+    lines, labels = [], []
+    for row, line in enumerate(text.lines):
+        if line[-1] in QUOTES:
+            series, label = split_label(text, row, line)
         else:
-            comma = text.block.rfind(b",", start, stop)
-            stops.append(max(start, comma))
-            label = text.block[max(start, comma + 1) : stop].strip()
+            series, _, label = line.rpartition(b",")
+            label = label.strip()
+        lines.append(series)
         labels.append(label)
-    return replace(text, stops=stops, labels=labels)
+    return replace(text, lines=lines, labels=labels)
 
 
 class ArffFormat:
@@ -215,7 +215,7 @@ class ArffFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; classes are those the header declares."""
-        with path.open("rb") as file:
+        with path.open("rb", BLOCK_BYTES) as file:
             header, line_no = read_header(path, file)
             texts = split_texts(read_texts(path, file, line_no, comments=b"%"), header)
             n_channels = None if header.is_relational else 1

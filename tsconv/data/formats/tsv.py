@@ -15,9 +15,9 @@ import numpy as np
 
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
+from tsconv.data.numbers import is_number
 from tsconv.data.series_text import (
-    COMMA,
-    TAB,
+    BLOCK_BYTES,
     SeriesText,
     check_labels,
     check_padding,
@@ -27,7 +27,7 @@ from tsconv.data.series_text import (
     format_series,
     read_texts,
 )
-from tsconv.data.series_values import is_numeric, parse_chunks, trim_padding
+from tsconv.data.series_values import parse_chunks, trim_padding
 from tsconv.errors import FormatError
 
 Separator = Literal[b"\t", b",", b" "]
@@ -47,7 +47,7 @@ def find_separator(path: Path, line_no: int, line: bytes) -> Separator:
             f"{path}:{line_no}: expected a label and values apart by tabs, commas or spaces, "
             f"found {excerpt(line)}"
         )
-    if not any(is_numeric(cell) or not cell for cell in cells):
+    if not any(is_number(cell) or not cell for cell in cells):
         raise FormatError(
             f"{path}:{line_no}: expected a label and numbers, found {excerpt(line)}; if the table "
             "has a header or is no UCR table, give it a name that ends in .csv"
@@ -58,17 +58,15 @@ def find_separator(path: Path, line_no: int, line: bytes) -> Separator:
 def split_rows(text: SeriesText, separator: Separator) -> SeriesText:
     """The same instances with labels cut off and padding left out."""
     if separator == b" ":
-        cells = [line.split() for line in text.lines]
-        return text.with_lines([b",".join(row[1:]) for row in cells], [row[0] for row in cells])
-    block = text.block
-    ends = [
-        stop if (end := block.find(separator, start, stop)) < 0 else end
-        for start, stop in zip(text.starts, text.stops, strict=True)
-    ]
-    labels = [block[start:end].strip() for start, end in zip(text.starts, ends, strict=True)]
-    starts = [min(end + 1, stop) for end, stop in zip(ends, text.stops, strict=True)]
+        rows = [line.split() for line in text.lines]
+        lines, labels = [b",".join(row[1:]) for row in rows], [row[0] for row in rows]
+        return replace(text, lines=lines, labels=labels)
+    parts = [line.partition(separator) for line in text.lines]
     split = replace(
-        text, starts=starts, labels=labels, separator=TAB if separator == b"\t" else COMMA
+        text,
+        lines=[series for _, _, series in parts],
+        labels=[label.strip() for label, _, _ in parts],
+        separator=separator,
     )
     return split.without_padding(separator + b"NaN")
 
@@ -95,7 +93,7 @@ class TsvFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; labels as written, such as '1.0e+00'."""
-        with path.open("rb") as file:
+        with path.open("rb", BLOCK_BYTES) as file:
             n_columns, first_line_no = 0, 1
             texts = split_texts(read_texts(path, file, indent=b" "))
             for chunk in parse_chunks(texts, 1, chunk_size):

@@ -1,0 +1,72 @@
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsconv.data.numbers import COMMA, TAB, has_negative_zero, parse_json, parse_lists, parse_words
+
+SINGLE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+SPELLED = st.one_of(
+    SINGLE.map(repr),
+    SINGLE.map("{:.7e}".format),
+    st.integers(-(10**25), 10**25).map(str),
+    st.sampled_from(
+        ["-0", "-0.0", "0", "1e-05", "-0e0", "+1", ".5", "1.", "007", " 2 ", "NaN", "?"]
+    ),
+)
+
+
+def expected_bits(words: list[str]) -> list[bytes]:
+    """Each as float() reads it, rounded to float32, as bytes; NaN without its sign."""
+    values = [float("nan") if word == "?" else float(word) for word in words]
+    return [struct.pack("f", abs(each) if each != each else each) for each in values]
+
+
+@given(st.lists(st.lists(SPELLED, min_size=1), min_size=1), st.sampled_from([COMMA, TAB]))
+def test_numbers_are_those_of_python_bit_for_bit(lists, separator):
+    lines = [separator.join(word.encode() for word in words) for words in lists]
+
+    values, lengths = parse_lists(lines, separator)
+
+    assert lengths.tolist() == [len(words) for words in lists]
+    found = [struct.pack("f", abs(each) if np.isnan(each) else each) for each in values]
+    assert found == [bits for words in lists for bits in expected_bits(words)]
+
+
+@given(st.lists(SINGLE.map(repr), min_size=1))
+def test_both_ways_of_parsing_agree(words):
+    lines = [",".join(words).encode()] * 2
+
+    by_json, by_words = parse_json(lines, COMMA), parse_words(lines, COMMA)
+
+    assert by_json[0].tobytes() == by_words[0].tobytes()
+    assert by_json[1].tolist() == by_words[1].tolist() == [len(words)] * 2
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "true", "null", '"1"', "[1]", "1],[2", "{}", "1 2", "0x10", "1_000", "1e", "--1",
+     "1\r", "inf", "-Infinity", "1e39", "1e999", "1e400000", "\0", "٣"],
+)  # fmt: skip
+@pytest.mark.parametrize("others", ["{}", "1,{}", "{},1", "?,{}", "1:{}"])
+def test_what_is_no_finite_number_is_refused(token, others):
+    assert parse_lists([others.format(token).encode(), b"1"]) is None
+
+
+def test_lists_are_apart_by_lines_and_colons():
+    values, lengths = parse_lists([b"1,2:3", b"4"])
+
+    assert values.tolist() == [1, 2, 3, 4]
+    assert lengths.tolist() == [2, 1, 1]
+
+
+@pytest.mark.parametrize("text", [b"[-0,1]", b"[1,-0]", b"[1, -0 ]", b"[-0\t,1]"])
+def test_negative_zero_without_a_point_is_found(text):
+    assert has_negative_zero(text)
+
+
+@pytest.mark.parametrize("text", [b"[0]", b"[-0.0,1]", b"[1e-05,2]", b"[-0.5]"])
+def test_other_zeros_are_not_taken_for_it(text):
+    assert not has_negative_zero(text)
