@@ -17,7 +17,7 @@ def test_result_and_gradients_are_those_of_the_kernel_itself(length, taps, dilat
     offsets = range(-before, reach - before + 1, dilation)
     x, weight = random(length, 2, 3).requires_grad_(), random(4, 3, taps, seed=1).requires_grad_()
 
-    y = windows.convolve(x, weight, offsets)
+    y = windows.convolve(x, [weight], [tuple(offsets)], tuple(offsets))
 
     padded = F.pad(x.permute(1, 2, 0), (before, reach - before))
     expected = F.conv1d(padded, weight, dilation=dilation).permute(2, 0, 1)

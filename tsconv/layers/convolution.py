@@ -13,10 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.layers import frequency, windows
+from tsconv.layers.kernels import Offsets, merge_taps
 from tsconv.layers.layout import as_rows, from_rows, is_fused, side_by_side
-
-Offsets = tuple[int, ...]
-"""Of each tap of a kernel, the time from the output to the input that it weighs."""
 
 
 class Convolution(nn.Module):
@@ -108,18 +106,11 @@ def _by_cudnn(x: Tensor, weight: Tensor, offsets: Offsets) -> Tensor:
 
 def _by_products(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Tensor:
     """(L, N, C) -> (L, N, sum of the C'), through the frequency domain or windows."""
-    seen = [_within(len(x), *each) for each in zip(weights, offsets, strict=True)]
-    weights, offsets = [weight for weight, _ in seen], [taps for _, taps in seen]
-    if frequency.pays(len(x), weights, offsets):
-        return frequency.convolve(x, weights, offsets)
-    return torch.cat([windows.convolve(x, *each) for each in seen], dim=-1)
-
-
-def _within(length: int, weight: Tensor, offsets: Offsets) -> tuple[Tensor, Offsets]:
-    """The taps that ever meet a series of this length, at least one."""
-    inside = [k for k, tap in enumerate(offsets) if abs(tap) < length]
-    taps = slice(inside[0], inside[-1] + 1)
-    return weight[:, :, taps], offsets[taps]
+    taps = merge_taps(tuple(offsets), len(x))
+    channels = (x.shape[2], sum(len(each) for each in weights))
+    pays = frequency.pays(len(x), taps, channels)
+    way = frequency.convolve if pays else windows.convolve
+    return way(x, weights, offsets, taps)
 
 
 def _as_computed(x: Tensor) -> Tensor:

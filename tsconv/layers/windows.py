@@ -11,53 +11,66 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tsconv.layers.kernels import Offsets, merge, unmerge
 
-def convolve(x: Tensor, weight: Tensor, offsets: Sequence[int]) -> Tensor:
-    """Cross-correlate x (L, N, C) with weight (C', C, k), zeros beyond both ends; (L, N, C').
+
+def convolve(
+    x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
+) -> Tensor:
+    """Cross-correlate x (L, N, C) with several kernels, zeros beyond both ends.
 
     Args:
         x: contiguous.
-        weight: rounded to x's type.
-        offsets: of each tap, the time from the output to the input that it weighs; ascending.
+        weights: (C', C, k) each; rounded to x's type.
+        offsets: of each kernel.
+        taps: of the kernels merged.
+
+    Returns:
+        (L, N, sum of the C').
     """
-    result: Tensor = _Convolve.apply(x, weight, tuple(offsets))  # type: ignore[no-untyped-call]
+    result: Tensor = _Convolve.apply(x, offsets, taps, *weights)  # type: ignore[no-untyped-call]
     return result
 
 
 class _Convolve(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, offsets: tuple[int, ...]) -> Tensor:
-        matrix = weight.permute(2, 1, 0).flatten(0, 1).to(x.dtype)  # (k C, C')
-        ctx.save_for_backward(x, matrix)
-        ctx.offsets, ctx.kernel = offsets, weight.dtype
+    def forward(
+        ctx: Any, x: Tensor, offsets: Sequence[Offsets], taps: Offsets, *weights: Tensor
+    ) -> Tensor:
+        matrix = merge(weights, offsets, taps).flatten(0, 1).to(x.dtype)  # (k C, C')
+        ctx.save_for_backward(x, matrix, *weights)
+        ctx.offsets, ctx.taps = offsets, taps
         with torch.autocast("cpu", enabled=False):
-            return (_windows(x, offsets) @ matrix).view(*x.shape[:2], -1)
+            return (windows(x, taps) @ matrix).view(*x.shape[:2], -1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        (x, matrix), offsets = ctx.saved_tensors, ctx.offsets
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (x, matrix, *weights), taps = ctx.saved_tensors, ctx.taps
         rows, grad_x = grad.flatten(0, 1), None
         with torch.autocast("cpu", enabled=False):
             if ctx.needs_input_grad[0]:
-                grad_x = _sum_windows((rows @ matrix.t()).view(*x.shape[:2], -1), offsets)
-            flat = (_windows(x, offsets).t() @ rows).to(ctx.kernel)
-        return grad_x, flat.view(len(offsets), x.shape[2], -1).permute(2, 1, 0), None
+                grad_x = _sum_windows((rows @ matrix.t()).view(*x.shape[:2], -1), taps)
+            flat = (windows(x, taps).t() @ rows).to(weights[0].dtype)
+        merged = flat.view(len(taps), x.shape[2], -1)
+        return grad_x, None, None, *unmerge(merged, weights, ctx.offsets, taps)
 
 
-def _windows(x: Tensor, offsets: Sequence[int]) -> Tensor:
-    """(L, N, C) -> (L N, k C), zeros beyond both ends."""
-    before, length = max(0, -offsets[0]), len(x)
-    padded = torch.nn.functional.pad(x, (0, 0, 0, 0, before, max(0, offsets[-1])))
-    taps = [padded[before + tap : before + tap + length] for tap in offsets]
-    return torch.cat(taps, dim=-1).flatten(0, 1)
+def windows(x: Tensor, taps: Sequence[int]) -> Tensor:
+    """(L, N, C) -> (L N, k C), zeros beyond both ends; of one channel a column after the other."""
+    before, length = max(0, -taps[0]), len(x)
+    padded = torch.nn.functional.pad(x, (0, 0, 0, 0, before, max(0, taps[-1])))
+    seen = [padded[before + tap : before + tap + length] for tap in taps]
+    if x.shape[2] == 1:
+        return torch.stack(seen).view(len(taps), -1).t()
+    return torch.cat(seen, dim=-1).flatten(0, 1)
 
 
-def _sum_windows(windows: Tensor, offsets: Sequence[int]) -> Tensor:
-    """The transpose of :func:`_windows`, (L, N, k C) -> (L, N, C)."""
-    before, length = max(0, -offsets[0]), len(windows)
-    taps = windows.chunk(len(offsets), dim=-1)
-    padded = windows.new_zeros(length + before + max(0, offsets[-1]), *taps[0].shape[1:])
-    for tap, each in zip(offsets, taps, strict=True):
+def _sum_windows(windows: Tensor, taps: Sequence[int]) -> Tensor:
+    """The transpose of :func:`windows`, (L, N, k C) -> (L, N, C)."""
+    before, length = max(0, -taps[0]), len(windows)
+    each_tap = windows.chunk(len(taps), dim=-1)
+    padded = windows.new_zeros(length + before + max(0, taps[-1]), *each_tap[0].shape[1:])
+    for tap, each in zip(taps, each_tap, strict=True):
         padded[before + tap : before + tap + length] += each
     return padded[before : before + length]
