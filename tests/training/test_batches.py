@@ -76,11 +76,11 @@ def test_the_longer_the_series_the_fewer_are_computed_at_once(monkeypatch, lengt
 
 
 def test_series_of_like_length_come_together_without_padding_in_common(monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 20)
+    monkeypatch.setattr(batches, "WIDTH", 1)
     lengths = torch.tensor([3, 9, 5, 9, 1, 5])
     x = torch.arange(6.0)[:, None, None].expand(6, 1, 9)
 
-    parts = list(by_length(Batch(x, lengths)))
+    parts = list(by_length(Batch(x, lengths), 20))
 
     assert [index.tolist() for index, _ in parts] == [[1, 3], [2, 5, 0, 4]]
     assert [each.x.shape for _, each in parts] == [(2, 1, 9), (4, 1, 5)]
@@ -89,9 +89,15 @@ def test_series_of_like_length_come_together_without_padding_in_common(monkeypat
     assert all(each.x[:, 0, 0].tolist() == index.tolist() for index, each in parts)
 
 
-def test_whole_series_come_in_order(monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 20)
+def test_few_widths_come_of_many_lengths():
+    lengths = torch.arange(1, 41)
 
-    parts = list(by_length(Batch(torch.zeros(5, 1, 9))))
+    parts = list(by_length(Batch(torch.zeros(40, 1, 40), lengths), 1))
+
+    assert {each.x.shape[-1] for _, each in parts} == {16, 32, 40}
+
+
+def test_whole_series_come_in_order():
+    parts = list(by_length(Batch(torch.zeros(5, 1, 9)), 20))
 
     assert [index.tolist() for index, _ in parts] == [[0, 1], [2, 3], [4]]

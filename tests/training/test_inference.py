@@ -7,8 +7,8 @@ import torch
 from toy import SMALL, make_toy_dataset
 
 from tsconv.networks import NETWORKS
-from tsconv.training import batches
-from tsconv.training.batches import as_batch
+from tsconv.training import inference
+from tsconv.training.batches import Batch, as_batch
 from tsconv.training.inference import infer_proba
 from tsconv.training.precision import Arithmetic
 
@@ -46,7 +46,7 @@ def test_the_size_of_a_batch_does_not_matter(name, values, monkeypatch):
     network, data = make_network(name), make_batch()
     expected = infer_proba(network, data, FLOAT32)
 
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", values)
+    monkeypatch.setattr(inference, "VALUES_AT_ONCE", values)
 
     assert infer_proba(network, data, FLOAT32) == pytest.approx(expected, abs=1e-5)
 
@@ -93,3 +93,13 @@ print((peak_after(6000) - few) // 1024)
     )
 
     assert int(ran.stdout) < 150  # MiB; a feature map kept of each series would take 400
+
+
+@pytest.mark.parametrize(
+    ("n", "n_threads", "expected"),
+    [(256, 2, 128), (1024, 2, 171), (3, 2, 2), (1, 4, 1), (100_000, 1, 219)],
+)
+def test_threads_have_as_many_series_each(n, n_threads, expected):
+    data = Batch(torch.empty(1, 1, 150).expand(n, 1, 150))
+
+    assert inference.values_a_thread(data, n_threads) == 150 * expected

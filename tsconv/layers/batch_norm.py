@@ -77,6 +77,11 @@ class BatchNorm(nn.Module):
         self.running_var.lerp_(unbiased, self.momentum)
         return zero_padding(from_rows(y, x), mask)
 
+    def as_scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """(C) each: what the running statistics make of it, ``scale * x + shift``."""
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - self.running_mean * scale
+
     def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
         mean, var, count = self.running_mean, self.running_var, mask.sum()
         inside = x.to(mean.dtype).masked_fill(~mask, 0)

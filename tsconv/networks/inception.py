@@ -8,6 +8,7 @@ Glorot-uniform weights, batch-norm constants, 'same' padding, a convolution in e
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from tsconv.layers.batch_norm import BatchNorm
@@ -17,6 +18,8 @@ from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
+from tsconv.networks.network import Predictor
+from tsconv.networks.prepared_inception import PreparedInception
 
 
 @NETWORKS.register("inception")
@@ -84,6 +87,9 @@ class Inception(Network):
         for block in self.blocks:
             x = block(x, mask)
         return x
+
+    def prepared(self, dtype: torch.dtype) -> Predictor | None:
+        return PreparedInception(self, dtype) if self.fused else None
 
 
 class InceptionBlock(nn.Module):

@@ -1,13 +1,17 @@
 """What every network is: a backbone that keeps time, and a head that pools it away."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from tsconv.layers.layout import fused_layers
 from tsconv.registry import Registry
+
+Predictor = Callable[[Tensor, Tensor | None], Tensor]
+"""Gives the logits (N, K) of series (N, C, L), float32, and their lengths."""
 
 
 class Network(nn.Module, ABC):
@@ -39,6 +43,16 @@ class Network(nn.Module, ABC):
     def options_for(cls, n_timepoints: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """``given`` options, and those this network chooses from the longest training series."""
         return dict(given)
+
+    def prepared(self, dtype: torch.dtype) -> Predictor | None:
+        """What predicts faster than this network on a processor, with its weights as they are now.
+
+        None where nothing does. It may be called from several threads at once, without gradients.
+
+        Args:
+            dtype: of convolutions.
+        """
+        return None
 
     @property
     def n_parameters(self) -> int:

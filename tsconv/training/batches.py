@@ -20,6 +20,9 @@ from tsconv.data.dataset import TimeSeriesDataset
 VALUES_AT_ONCE = 2**15
 """Time points of all series together that are computed at once where no batch size is asked for."""
 
+WIDTH = 16
+"""Series of unequal length are padded to multiples of this, so that few widths are prepared for."""
+
 
 @dataclass(frozen=True, slots=True)
 class LazyTensor:
@@ -136,19 +139,24 @@ def in_order(data: Batch) -> Iterator[Batch]:
     yield from _taken(data, (slice(k, k + size) for k in range(0, len(data), size)))
 
 
-def by_length(data: Batch) -> Iterator[tuple[Tensor, Batch]]:
-    """All series and their positions, those of like length together, without padding in common.
+def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]]:
+    """All series and their positions, those of like length together, with little padding in common.
 
     Whole series come in order. Memory stays bounded for any length.
+
+    Args:
+        data: the series.
+        values_at_once: time points of a batch, padding included, unless one series has more.
     """
     if data.lengths is None:
         order = torch.arange(len(data))
         widths = torch.full((len(data),), data.x.shape[-1])
     else:
-        widths, order = data.lengths.cpu().sort(descending=True, stable=True)
+        lengths, order = data.lengths.cpu().sort(descending=True, stable=True)
+        widths = (-(-lengths // WIDTH) * WIDTH).clamp(max=data.x.shape[-1])
     starts = [0]
     while starts[-1] < len(data):
-        starts.append(starts[-1] + max(1, VALUES_AT_ONCE // int(widths[starts[-1]])))
+        starts.append(starts[-1] + max(1, values_at_once // int(widths[starts[-1]])))
     positions = [order[start:end] for start, end in pairwise(starts)]
     firsts = [int(widths[start]) for start in starts[:-1]]
     batches = _taken(data, (each.to(data.device) for each in positions))
