@@ -25,8 +25,10 @@ import torch
 
 from tsconv.classifier import fit_members, prepare
 from tsconv.config import Config, load_config
+from tsconv.data.catalogue import find_entries
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.training.loop import count_steps
+from tsconv.workflows.cost import catalogued_shape
 
 HERE = Path(__file__).parent
 RECIPES = ("fast", "paper")
@@ -178,11 +180,11 @@ def archive_hours(table: pd.DataFrame, recipe: str) -> float:
     mine = mine.sort_values("points")
     training = load_config(recipe).training
     total = 0.0
-    for each in pd.read_csv(HERE / "ucr_sizes.csv", comment="#").itertuples():
-        points = min(training.batch_size, each.n_instances) * each.n_timepoints
+    for each in map(catalogued_shape, find_entries(["ucr128"])):
+        points = min(training.batch_size, each.n_train) * each.n_timepoints
         step = np.interp(points, mine["points"], mine["milliseconds"])
         step *= max(1.0, points / mine["points"].iloc[-1])
-        total += count_steps(each.n_instances, training) * step / 1000 + mine["once"].median()
+        total += count_steps(each.n_train, training) * step / 1000 + mine["once"].median()
     return total / 3600
 
 

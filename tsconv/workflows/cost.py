@@ -51,7 +51,7 @@ def find_shape(data: str) -> Shape:
     """
     found = locate(data)
     if isinstance(found, Entry):
-        return _catalogued(found)
+        return catalogued_shape(found)
     return shape_of(load_data(replace(found, test=None))[0])
 
 
@@ -74,8 +74,8 @@ def correction(finished: Iterable[tuple[float, float]]) -> float:
     return sum(pair[1] for pair in pairs) / estimated if estimated > 0 else 1.0
 
 
-def _catalogued(entry: Entry) -> Shape:
-    """Of the few sets whose length is not known, as long as most."""
+def catalogued_shape(entry: Entry) -> Shape:
+    """The shape of an archive set; of the few whose length is not known, as long as most."""
     known = (each.n_timepoints for each in read_catalogue())
     usual = round(median(each for each in known if each is not None))
     return Shape(
