@@ -6,6 +6,7 @@ TSConvError
 ├── ConfigError (ValueError)       a setting, flag or option that does not hold
 ├── UnknownNameError (LookupError) a name that no registry, archive or file answers to
 ├── DownloadError (OSError)         an archive set that cannot be fetched, or is not as it should be
+│   └── UnreachableError           no server of an archive answers; is there a network?
 ├── RunError (RuntimeError)        a run directory that is missing, unfinished, finished or too new
 └── TrainingError (RuntimeError)   training that cannot go on, such as a loss that is not finite
 
@@ -35,6 +36,10 @@ class UnknownNameError(TSConvError, LookupError):
 
 class DownloadError(TSConvError, OSError):
     """An archive set that cannot be fetched, or that is not as it should be when it is."""
+
+
+class UnreachableError(DownloadError):
+    """Servers of which none can be reached: asking for another set is no use either."""
 
 
 class RunError(TSConvError, RuntimeError):

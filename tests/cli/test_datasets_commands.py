@@ -58,7 +58,7 @@ def test_list_has_a_row_a_set():
     assert lines[0].startswith("158 sets, ")
     assert len(lines) == 161
     row = next(line.split() for line in lines if line.startswith("JapaneseVowels "))
-    assert row[1:] == ["uea", "270", "370", "29", "12", "9", "Audio", "unequal", "yes"]
+    assert row[1:] == ["270", "370", "29", "12", "9", "unequal", "yes"]
 
 
 def test_list_takes_groups_traits_and_what_is_here():
@@ -69,7 +69,7 @@ def test_list_takes_groups_traits_and_what_is_here():
 
     assert [each["name"] for each in json.loads(result.stdout)] == ["BasicMotions"]
     assert (
-        json.loads(call("datasets", "list", "--archive", "uea", "--json").stdout)[0]["files"] == []
+        json.loads(call("datasets", "list", "--archive", "UEA", "--json").stdout)[0]["files"] == []
     )
 
 
@@ -106,6 +106,23 @@ def test_fetch_goes_on_after_a_set_that_cannot_be_had(site):
     assert (failed["state"], fetched["state"]) == ("failed", "fetched")
     assert "the server answered 404" in failed["failure"]
     assert result.stderr.splitlines()[-1] == f"error: 1 of 2 sets failed: {OTHER}"
+
+
+def test_fetch_gives_up_at_once_where_no_mirror_can_be_reached(site, monkeypatch):
+    with serving() as gone:
+        down = gone.url
+    monkeypatch.setenv("TSCONV_MIRRORS", f"{down}/a/{{name}}.zip {down}/b/{{name}}.zip")
+
+    result = call("datasets", "fetch", "ucr112", "--json")
+
+    assert result.exit_code == 2
+    error = json.loads(result.stdout)["error"]
+    assert error["kind"] == "UnreachableError"
+    assert error["message"].startswith("Adiac: expected the set from one of 2 mirrors, none can be")
+    assert (
+        f"{down}/b/Adiac.zip: the server cannot be reached (Connection refused)"
+        in (error["message"])
+    )
 
 
 def test_fetch_takes_the_sets_of_a_plan(site, tmp_path):

@@ -19,24 +19,22 @@ def listed(sets: Sequence["Listed"]) -> None:
     rows = [
         (
             each.entry.name,
-            each.entry.archive,
             each.entry.n_train,
             each.entry.n_test,
             each.entry.n_timepoints,
             each.entry.n_channels,
             each.entry.n_classes,
-            each.entry.domain,
             _remarkable(each.entry.traits),
             "yes" if each.source else None,
         )
         for each in sets
     ]
-    names = ("train", "test", "length", "channels", "classes", "domain", "traits", "here")
+    names = ("train", "test", "length", "channels", "classes", "traits", "here")
     table(
         f"{len(sets)} sets, {here} on this machine",
-        ("name", "archive", *names),
+        ("name", *names),
         rows,
-        texts=("archive", "domain", "traits", "here"),
+        texts=("traits", "here"),
     )
 
 

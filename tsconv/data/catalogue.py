@@ -121,7 +121,7 @@ def select(
     """
     wanted = tuple(trait for text in traits for trait in text.lower().split(",") if trait)
     for kind, given, known in (
-        ("archive", () if archive is None else (archive,), ARCHIVES),
+        ("archive", () if archive is None else (archive.lower(),), ARCHIVES),
         ("trait", tuple(each.removeprefix(LACK) for each in wanted), TRAITS),
     ):
         for name in given:
@@ -131,7 +131,8 @@ def select(
     return tuple(
         entry
         for entry in entries
-        if archive in (None, entry.archive) and all(_has(entry, trait) for trait in wanted)
+        if (archive is None or archive.lower() == entry.archive)
+        and all(_has(entry, trait) for trait in wanted)
     )
 
 

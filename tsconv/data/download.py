@@ -19,7 +19,7 @@ from tsconv.data.mirrors import Mirror, mirrors_of
 from tsconv.data.transfer import Resuming
 from tsconv.data.unpack import unpack
 from tsconv.data.verify import differences
-from tsconv.errors import DownloadError
+from tsconv.errors import DownloadError, UnreachableError
 
 logger = logging.getLogger(__name__)
 
@@ -31,27 +31,34 @@ def download_set(entry: Entry) -> DataSource:
         ConfigError: the mirrors' table is not as it should be.
         DownloadError: no mirror gives the set as catalogued and as the lock has it, or the cache
             cannot be written.
+        UnreachableError: no mirror can be reached.
     """
     cache, mirrors = cache_folder(), mirrors_of(entry)
     with _writing(cache, entry.name):
         if (source := find_set(entry.name, [cache])) is not None:
             return source
-        reasons = []
+        errors: list[DownloadError] = []
         for mirror in mirrors:
             try:
                 fetched = _fetch(entry, mirror, cache)
             except DownloadError as error:
                 if mirror is not mirrors[-1]:
                     logger.info("%s: not from %s: %s", entry.name, mirror.name, error)
-                reasons.append(f"{mirror.name}: {error}")
+                errors.append(error)
             else:
                 for partial in cache.glob(f".{entry.name}.partial-*"):  # of mirrors that failed
                     partial.unlink()
                 return fetched
+    expected = f"{entry.name}: expected the set from one of {len(mirrors)} mirrors"
+    if errors and all(isinstance(error, UnreachableError) for error in errors):
+        raise UnreachableError(
+            f"{expected}, none can be reached; the last said: {errors[-1]}; is there a network? "
+            f"Else fetch it where there is one: tsconv datasets fetch {entry.name}"
+        )
+    reasons = "; ".join(f"{each.name}: {why}" for each, why in zip(mirrors, errors, strict=True))
     raise DownloadError(
-        f"{entry.name}: expected the set from one of {len(mirrors)} mirrors, found it at none; "
-        + "; ".join(reasons)
-        + "; fetch it by hand and name its folder by $TSCONV_DATA"
+        f"{expected}, found it at none; {reasons}; fetch it by hand and name its folder by "
+        "$TSCONV_DATA"
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tsconv.errors import DownloadError
+from tsconv.errors import DownloadError, UnreachableError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -75,6 +75,7 @@ class Resuming:
 
         Raises:
             DownloadError: the server has no such file, or does not give it whole.
+            UnreachableError: there is no connection to the server.
         """
         for attempt in range(PATIENCE.attempts):
             if attempt:
@@ -128,13 +129,28 @@ def _open(url: str, headers: dict[str, str]) -> "Iterator[Response]":
     try:
         with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
             yield response
+    except requests.ConnectTimeout as error:
+        raise UnreachableError(f"{url}: the server does not answer") from error
     except requests.Timeout as error:
         raise BrokenOff("the server said nothing in time") from error
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
         raise DownloadError(f"{url}: expected an address of the web, found another") from error
     except requests.RequestException as error:
+        if (reason := _unreachable(error)) is not None:
+            raise UnreachableError(f"{url}: the server cannot be reached ({reason})") from error
         cause = str(error.__cause__ or error)
         raise BrokenOff("the server is silent" if "timed out" in cause else cause) from error
+
+
+def _unreachable(error: Exception) -> str | None:
+    """Why there is no connection to begin with; None if one was there and broke."""
+    from urllib3.exceptions import NewConnectionError, ProxyError
+
+    refused = getattr(error.args[0], "reason", None) if error.args else None
+    if not isinstance(refused, NewConnectionError | ProxyError):
+        return None
+    cause = refused.__cause__ or refused.__context__
+    return getattr(cause, "strerror", None) or str(cause or refused)
 
 
 def _check_status(url: str, response: "Response") -> None:

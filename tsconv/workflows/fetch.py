@@ -10,7 +10,7 @@ from tsconv.data.archive import OFFLINE_VARIABLE, find_local, is_offline, locate
 from tsconv.data.catalogue import Entry, find_entries, find_entry, read_catalogue
 from tsconv.data.download import download_set
 from tsconv.data.layouts import DataSource
-from tsconv.errors import ConfigError, DownloadError
+from tsconv.errors import ConfigError, DownloadError, UnreachableError
 from tsconv.workflows.plan import choose_data, read_plan
 
 State = Literal["here", "fetched", "failed"]
@@ -78,6 +78,7 @@ def fetch(entries: Iterable[Entry]) -> Iterator[Fetched]:
     Raises:
         ConfigError: nothing may be downloaded and a set is not here, or the mirrors or the lock
             are not as they should be.
+        UnreachableError: no mirror can be reached: so it would be for all others.
     """
     for entry in entries:
         started = time.monotonic()
@@ -91,6 +92,8 @@ def fetch(entries: Iterable[Entry]) -> Iterator[Fetched]:
         try:
             if source is None:
                 source = download_set(entry)
+        except UnreachableError:
+            raise
         except DownloadError as error:
             yield Fetched(
                 name=entry.name,
