@@ -335,7 +335,8 @@ def pad(
         X = block[:, :, : lengths.max()].astype(np.float32, order="C")
     for row in np.flatnonzero(lengths < X.shape[2]):
         X[row, :, lengths[row] :] = np.nan
-    for row in np.flatnonzero(~np.isfinite(X).all(axis=(1, 2))):
+    is_wrong = np.isinf(X).any(axis=(1, 2)) | np.isnan(X).all(axis=(1, 2))
+    for row in np.flatnonzero(is_wrong):
         check_known(f"{path}: X", start + int(row), X[row])
     return X, lengths
 
