@@ -187,7 +187,8 @@ def _find_name(
     columns: Columns, names: Iterable[str], without: Iterable[str | None] = ()
 ) -> str | None:
     """The first of ``names`` that the table has, as the table spells it."""
-    folded = {name.lower(): name for name in columns.kinds if name not in set(without)}
+    left_out = set(without)
+    folded = {name.lower(): name for name in columns.kinds if name not in left_out}
     return next((folded[name] for name in names if name in folded), None)
 
 

@@ -23,6 +23,7 @@ import pyarrow.csv
 from tsconv.data.columns import Columns, Kind, resolve_columns, running_prefix
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
+from tsconv.data.numbers import parse_lists
 from tsconv.data.plain_table import PlainTable, find_plain
 from tsconv.data.tables import read_table, to_long, to_wide
 from tsconv.errors import FormatError
@@ -287,18 +288,13 @@ def _kind(cells: Sequence[str]) -> Kind:
 
 
 def _are_numbers(cells: Iterable[str]) -> bool:
-    """Whether all cells that are not empty are numbers for sure.
-
-    float() decides ten times as fast as a pattern, but takes words (nan) and 1_000 too.
-    """
+    """Whether all cells that are not empty are numbers for sure, found out at once."""
     known = list(filter(None, cells))
-    text = "".join(known)
-    if not text.isascii() or any(each in text for each in "_nN"):
-        return False
-    try:
-        return len(list(map(float, known))) == len(known)
-    except ValueError:
-        return False
+    text = ",".join(known)
+    if not text.isascii() or any(each in text for each in "nN?"):
+        return False  # words such as NaN
+    parsed = parse_lists([text.encode()])
+    return parsed is not None and len(parsed[0]) == len(known)
 
 
 def _expect_unique(path: Path, names: list[str]) -> None:
