@@ -2,8 +2,8 @@
 
     python benchmarks/train_step.py        (or: make train-step)
 
-A step is the slope of a whole fit: the seconds of a fit of 8 epochs, less those of a fit of 2, over
-the steps between. What a fit does once (checks, building, tracing a graph) falls out of it.
+A step is the slope of a whole fit: the seconds of a fit of 20 epochs, less those of a fit of 2,
+over the steps between. What a fit does once (checks, building, tracing a graph) falls out of it.
 Everybody trains one network, batches of 64 on the processor with as many threads as it may use, on
 the same series. After a fit of one epoch that does not count, all contestants are measured in turn,
 for some rounds. Everyone's count of steps is checked, so a batch is a batch of 64.
@@ -33,7 +33,7 @@ import pandas as pd
 from answering import BATCH_SIZE
 from peers import Process, against_best_peer, draw_series, keep, machine, markdown, parser, started
 
-SHORT, LONG = 2, 8
+SHORT, LONG = 2, 20
 
 
 class Case(NamedTuple):
