@@ -19,7 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tsconv.config import TrainingConfig
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import Batch
-from tsconv.training.loop import make_optimizer, take_step
+from tsconv.training.loop import take_step
+from tsconv.training.optimizers import make_optimizer
 from tsconv.training.precision import Arithmetic
 
 SHAPE = (64, 1, 150)

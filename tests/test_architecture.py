@@ -12,13 +12,14 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LOW = {"errors", "registry", "config"}
 BELOW_RUNS = LOW | {"data", "networks", "training", "evaluation", "classifier"}
-BELOW_WORKFLOWS = BELOW_RUNS | {"layers", "runs", "executors", "plots"}
+BELOW_WORKFLOWS = BELOW_RUNS | {"layers", "runs", "executors", "plots", "stopping"}
 
 # Each part of tsconv and the other parts that it may import; data flow and imports point down.
 MAY_IMPORT = {
     "errors": set(),
     "registry": {"errors"},
     "config": {"errors", "registry"},
+    "stopping": {"errors"},
     "recipes": set(),
     "data": LOW,
     "layers": {"errors", "registry"},
@@ -29,10 +30,10 @@ MAY_IMPORT = {
     "runs": {"errors", "config", "data", "classifier"},
     "executors": LOW,
     "workflows": BELOW_WORKFLOWS,
-    "worker": {"errors", "workflows"},
+    "worker": {"errors", "stopping", "workflows"},
     "estimators": {"errors", "config", "data", "classifier", "runs"},
     "plots": {"errors", "evaluation"},
-    "cli": {"errors", "config", "workflows"},
+    "cli": {"errors", "config", "stopping", "workflows"},
     "__main__": {"cli"},
     "__init__": {"classifier", "config", "data", "estimators", "workflows"},  # lazily
 }
@@ -57,7 +58,7 @@ ONLY_IN = {
     "rich": {"cli"},
     "submitit": {"executors"},
 }
-STDLIB_ONLY = {"errors", "registry", "config"}
+STDLIB_ONLY = {"errors", "registry", "config", "stopping"}
 
 LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 40

@@ -20,6 +20,7 @@ from tsconv.errors import ConfigError, DataError
 from tsconv.networks import NETWORKS, Network
 from tsconv.registry import did_you_mean
 from tsconv.training.batches import Batch, as_batch
+from tsconv.training.checkpoint import Keeper
 from tsconv.training.inference import infer_proba
 from tsconv.training.loop import EpochRecord, Task, Watch
 from tsconv.training.members import Trainee, train_members
@@ -39,12 +40,14 @@ class Member:
         network: in eval mode.
         selected: what chose its weights.
         history: an entry an epoch.
+        taken_up: how often its training was left and taken up again.
     """
 
     index: int
     network: Network
     selected: Selected
     history: tuple[EpochRecord, ...] = ()
+    taken_up: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +221,7 @@ def fit_members(
     *,
     watch: Watch | None = None,
     at_once: int | None = None,
+    keeper: Keeper | None = None,
 ) -> Iterator[Member]:
     """Train some members, and give each when it is done, which need not be in order.
 
@@ -227,6 +231,11 @@ def fit_members(
         watch: who is told how it goes.
         at_once: most members trained together, None for what suits the device. It decides how long
             all take, and nothing else.
+        keeper: saves members under way, and takes up those that were left.
+
+    Raises:
+        TrainingError: the loss of a member is not finite.
+        Stopped: the watch asked for it.
     """
     task = Task(
         data=preparation.data,
@@ -237,12 +246,13 @@ def fit_members(
         watch=watch or Watch(),
     )
     trainees = (_begin_member(preparation, index) for index in indices)
-    for outcome in train_members(trainees, task, at_once=at_once):
+    for outcome in train_members(trainees, task, at_once=at_once, keeper=keeper):
         yield Member(
             index=outcome.trainee.member,
             network=cast(Network, outcome.trainee.network),
             selected=outcome.selected,
-            history=tuple(outcome.history),
+            history=tuple(outcome.progress.history),
+            taken_up=outcome.progress.taken_up,
         )
 
 

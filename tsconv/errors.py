@@ -8,7 +8,10 @@ TSConvError
 ├── DownloadError (OSError)         an archive set that cannot be fetched, or is not as it should be
 │   └── UnreachableError           no server of an archive answers; is there a network?
 ├── RunError (RuntimeError)        a run directory that is missing, unfinished, finished or too new
+│   └── RunHeldError               another process is at work on it
 └── TrainingError (RuntimeError)   training that cannot go on, such as a loss that is not finite
+
+:class:`Stopped` is none of them: nothing went wrong, somebody asked the process to end.
 
 Each message says where, what was found, what was expected and what to do.
 """
@@ -46,5 +49,16 @@ class RunError(TSConvError, RuntimeError):
     """A run directory that is missing, unfinished, finished already or of a newer version."""
 
 
+class RunHeldError(RunError):
+    """A run, or a member of one, that another process is at work on."""
+
+
 class TrainingError(TSConvError, RuntimeError):
     """Training that cannot go on."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was told to end; what is under way is saved, and the same call goes on with it.
+
+    An interruption like Ctrl-C, and so no ``Exception`` that somebody might take for a failure.
+    """

@@ -100,7 +100,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
     assert done.stdout == ""
 
 
-def test_an_interrupted_benchmark_ends_its_workers_and_goes_on_when_asked_again(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_benchmark_and_its_workers_with_what_is_under_way_saved(tmp_path, name):
     (tmp_path / "plan.toml").write_text(
         "datasets = 'GunPoint'\nnetworks = 'tcn'\nmembers = 2\n[settings]\ntraining.steps = 5000\n"
     )
@@ -113,13 +114,15 @@ def test_an_interrupted_benchmark_ends_its_workers_and_goes_on_when_asked_again(
         time.sleep(0.05)
         record = next((tmp_path / "out").rglob("classifier.json"), None)
     pid = json.loads((record.parent / "environment.json").read_text())["pid"]
+    time.sleep(1)  # until steps are taken
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.Signals[name])
     out, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130, errors
+    assert process.returncode == 75, errors
     assert out == b""
-    assert errors.splitlines()[-1] == b"interrupted"
+    assert errors.splitlines()[-1].endswith(b"the same command goes on")
+    assert (record.parent / "members" / "0.checkpoint.safetensors").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert "5000" in (record.parent / "config.json").read_text()

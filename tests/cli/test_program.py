@@ -1,7 +1,9 @@
 """The program as the shell sees it: imports, pipes, exit codes, signals."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import pytest
 import tsconv
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
+from tsconv.training.checkpoint import from_bytes
 
 PROGRAM = [sys.executable, "-c", "from tsconv.cli.main import main; main()"]
 HEAVY = {"torch", "sktime", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "rich"}
@@ -128,22 +131,103 @@ def test_our_own_mistake_keeps_its_traceback(tmp_path):
     assert "ZeroDivisionError" in done.stderr
 
 
-def test_an_interrupted_training_exits_with_130_and_can_be_taken_up(tmp_path):
-    data, out = make_toy_file(tmp_path / "toy.csv"), tmp_path / "run"
-    arguments = ["train", str(data), *TINY, "--set", "training.steps=1000000", "--out", str(out)]
-
+def start_training(folder, steps=1_000_000, **variables):
+    """A training under way."""
+    data, out = make_toy_file(folder / "toy.csv"), folder / "run"
+    arguments = ["train", str(data), *TINY, "--set", f"training.steps={steps}", "--out", str(out)]
     process = subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TSCONV_CHECKPOINT_SECONDS": "0.1", **variables},
     )
+    wait_for(out / "members" / "0.checkpoint.safetensors")
+    return process, out
+
+
+def wait_for(path):
     deadline = time.monotonic() + 60
-    while not (out / "classifier.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    os.kill(process.pid, signal.SIGINT)
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_ends_a_training_with_75_saved_to_the_step(tmp_path, name):
+    process, out = start_training(tmp_path)
+
+    os.kill(process.pid, signal.Signals[name])
     stdout, stderr = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 75
     assert stdout == ""
     assert "Traceback" not in stderr
-    assert stderr.splitlines()[-1] == "interrupted"
+    last = re.fullmatch(
+        r"stopped: member 0 at step (\d+) of 1000000, saved; the same command goes on",
+        stderr.splitlines()[-1],
+    )
+    _, values = from_bytes((out / "members" / "0.checkpoint.safetensors").read_bytes())
+    assert values["progress"]["step"] == int(last[1])
+    assert not list(out.rglob("*.lock"))
     assert not (out / "DONE").exists()
+
+
+def test_which_signals_end_it_is_a_setting(tmp_path):
+    process, _ = start_training(tmp_path, TSCONV_SIGNALS="USR1")
+
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    process, _ = start_training(tmp_path)
+    os.kill(process.pid, signal.SIGSTOP)  # so that both are there before it looks
+
+    os.kill(process.pid, signal.SIGTERM)
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGCONT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode in (75, 130)  # of two signals that wait, either comes first
+    assert stderr.splitlines()[-1].startswith(("stopped: ", "interrupted"))
+
+
+def test_a_training_killed_again_and_again_ends_as_one_left_alone(tmp_path):
+    (tmp_path / "alone").mkdir()
+    process, alone = start_training(tmp_path / "alone", steps=3000)
+    assert process.wait(timeout=120) == 0
+    process.communicate()
+    for pause in (0.1, 0.4):
+        process, out = start_training(tmp_path, steps=3000, TSCONV_CHECKPOINT_SECONDS="0")
+        time.sleep(pause)
+        process.kill()
+        process.communicate()
+    assert not (out / "DONE").exists()
+
+    process, _ = start_training(tmp_path, steps=3000)
+    _, stderr = process.communicate(timeout=120)
+
+    assert process.returncode == 0, stderr
+    assert "member 0: taken up at step" in stderr
+    for name in ("members/0.safetensors", "predictions-test.csv", "metrics.json"):
+        if (alone / name).exists():
+            assert (out / name).read_bytes() == (alone / name).read_bytes()
+    assert untimed(out / "history.csv") == untimed(alone / "history.csv")
+
+
+def untimed(path):
+    return [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+
+
+def test_a_second_process_says_who_trains_the_member(tmp_path):
+    process, out = start_training(tmp_path)
+
+    arguments = [*TINY, "--set", "training.steps=1000000", "--out", out]
+    second = run("train", tmp_path / "toy.csv", *arguments)
+    process.kill()
+    process.communicate()
+
+    assert second.returncode == 2
+    assert f"process {process.pid} on {socket.gethostname()} is at work on this" in second.stderr

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tsconv.errors import ConfigError
+from tsconv.errors import ConfigError, Stopped
 from tsconv.executors import EXECUTORS, Job
 from tsconv.executors.local import Local, make_places
 
@@ -19,6 +19,8 @@ for line in sys.stdin:
               "pid": os.getpid(), "device": os.environ.get("CUDA_VISIBLE_DEVICES")}
     if job["do"] == "die":
         os.kill(os.getpid(), 9)
+    if job["do"] == "stop":
+        sys.exit(75)
     if job["do"] == "sleep":
         time.sleep(60)
     print(json.dumps({"progress": {"half": True}}), flush=True)
@@ -130,3 +132,12 @@ def test_closing_the_events_ends_the_workers(tmp_path):
 
 def test_a_job_is_plain_json():
     assert json.loads(json.dumps(make_jobs("work")[0].document)) == {"do": "work"}
+
+
+def test_a_worker_that_a_signal_has_ended_ends_all_and_is_no_failure(tmp_path):
+    events = []
+
+    with pytest.raises(Stopped, match="worker 0 was told to"):
+        events.extend(Local(processes=1).run(COMMAND, make_jobs("stop", "work"), tmp_path))
+
+    assert [each.kind for each in events] == ["started"]

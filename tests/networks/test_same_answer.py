@@ -7,7 +7,7 @@ from tsconv.config import load_config
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import Batch
 from tsconv.training.inference import infer_proba
-from tsconv.training.loop import Task, training
+from tsconv.training.loop import Course, Task, training
 from tsconv.training.precision import Arithmetic
 
 TOLERANCE = 0.1
@@ -33,7 +33,8 @@ def train(name, data, *, fused, dtype):
     config = load_config("fast", overrides=["training.steps=50"]).training
     arithmetic = Arithmetic(torch.device("cpu"), dtype, "as the test wants")
     task = Task(data=data, config=config, arithmetic=arithmetic)
-    for _ in training(network, task, generator=torch.Generator().manual_seed(1)):
+    course = Course(network, task, generator=torch.Generator().manual_seed(1))
+    for _ in training(course):
         pass
     return network
 

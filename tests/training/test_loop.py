@@ -15,16 +15,15 @@ from tsconv.networks.inception import Inception
 from tsconv.networks.tcn import TCN
 from tsconv.training.batches import Batch
 from tsconv.training.loop import (
+    Course,
     Task,
     Watch,
     count_steps,
-    make_optimizer,
-    set_lr,
-    summed_loss,
     take_step,
     training,
-    weighted_loss,
 )
+from tsconv.training.losses import summing_loss, weighted_loss
+from tsconv.training.optimizers import make_optimizer, set_lr
 from tsconv.training.precision import Arithmetic
 
 FLOAT32 = Arithmetic(torch.device("cpu"), torch.float32, "")
@@ -61,12 +60,10 @@ def run(network=None, data=None, valid=None, watch=None, **settings):
         valid=valid,
         watch=watch or Watch(),
     )
-    steps = training(network, task, generator=torch.Generator().manual_seed(0), member=2)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return network, *end.value
+    course = Course(network, task, generator=torch.Generator().manual_seed(0), member=2)
+    for _ in training(course):
+        pass
+    return network, course.selector.selected, course.progress.history
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 9])
@@ -145,8 +142,10 @@ def test_the_valid_loss_is_that_of_the_network_in_eval_mode_after_the_epoch():
     network, selected, history = run(valid=make_data(6), epochs=4, lr=0.1, select="valid_loss")
 
     assert history[selected.epoch - 1].valid_loss == selected.value
-    again = summed_loss(network.eval(), make_data(6), FLOAT32) / 6
-    assert again.item() == pytest.approx(selected.value, abs=1e-6)
+    total = torch.zeros((), dtype=torch.float64)
+    for _ in summing_loss(total, network, make_data(6), FLOAT32):
+        pass
+    assert total.item() / 6 == pytest.approx(selected.value, abs=1e-6)
 
 
 def test_patience_ends_training_before_the_budget():
@@ -253,9 +252,9 @@ def test_a_training_pauses_after_each_step_and_before_the_end_of_the_epoch():
         watch=Watch(on_epoch=epochs.append),
     )
 
-    steps = training(Recording(), task, generator=torch.Generator().manual_seed(0))
+    course = Course(Recording(), task, generator=torch.Generator().manual_seed(0))
 
-    told = [len(epochs) for _ in steps]
+    told = [len(epochs) for _ in training(course)]
     assert told == [0, 0, 0, 1, 1, 1]
 
 

@@ -177,7 +177,7 @@ def test_replayed_steps_are_those_that_are_computed_as_they_come(network, unequa
         # optimiser's vector arithmetic rounds the last bit differently; a step moves 2e-3.
         for key, value in outcome.trainee.network.state_dict().items():
             assert torch.allclose(value, state[key], atol=1e-5), key
-        assert_alike(outcome.history, alone.history)
+        assert_alike(outcome.progress.history, alone.history)
 
 
 def test_a_rate_that_moves_each_step_is_seen_by_replayed_steps():
@@ -187,7 +187,7 @@ def test_a_rate_that_moves_each_step_is_seen_by_replayed_steps():
     (replayed,) = train_all(preparation, TapeRecorder(), members=1)
 
     alone = fit_member(preparation, 0)
-    losses = [record.train_loss for record in replayed.history]
+    losses = [record.train_loss for record in replayed.progress.history]
     assert losses == pytest.approx([record.train_loss for record in alone.history], rel=1e-4)
     assert len(set(losses)) == len(losses)
 
@@ -199,7 +199,7 @@ def test_work_that_may_not_be_recorded_is_computed_as_it_comes():
     (outcome,) = train_all(preparation, recorder, members=1)
 
     assert recorder.recorded == 0
-    assert_alike(outcome.history, fit_member(preparation, 0).history)
+    assert_alike(outcome.progress.history, fit_member(preparation, 0).history)
 
 
 def test_only_a_gpu_records_and_only_if_it_may(caplog):

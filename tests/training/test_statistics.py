@@ -7,7 +7,7 @@ from tsconv.networks.inception import Inception
 from tsconv.training import batches
 from tsconv.training.batches import Batch
 from tsconv.training.precision import Arithmetic
-from tsconv.training.statistics import settle_statistics
+from tsconv.training.statistics import settling
 
 FLOAT32 = Arithmetic(torch.device("cpu"), torch.float32, "")
 
@@ -24,7 +24,8 @@ def make_network(name="inception"):
 
 
 def settle(network, data):
-    settle_statistics(network, data, FLOAT32, torch.Generator().manual_seed(0))
+    for _ in settling(network, data, FLOAT32, torch.Generator().manual_seed(0)):
+        pass
 
 
 def test_settled_statistics_are_those_of_the_whole_part():

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from tsconv.config import load_config
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
-from tsconv.errors import ConfigError, DataError, RunError, UnknownNameError
+from tsconv.errors import ConfigError, DataError, RunError, RunHeldError, UnknownNameError
 from tsconv.executors.local import Local
 from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
@@ -194,14 +195,26 @@ def test_killed_at_random_moments_a_benchmark_ends_with_the_same_table(data, tmp
     pd.testing.assert_frame_equal(numbers(collect([tmp_path / "out"])), expected)
 
 
-def test_a_run_is_written_by_one_process_at_a_time(tmp_path):
-    directory = RunDir(tmp_path / "run")
+def test_a_cell_that_another_process_trains_is_left_to_it(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("tsconv.workflows.train.held", partial(held, patience=0))
+    cell = make_cells(make_plan(data))[0]
+    directory = cell.directory(tmp_path / "out")
 
-    with held(directory), pytest.raises(RunError, match="another process"), held(directory):
-        pass
+    with held(directory.member_lock(1)), pytest.raises(RunHeldError, match="at work on this"):
+        run_cell(describe_cell(cell, tmp_path / "out"), lambda values: None)
 
-    with held(directory):
-        assert directory.path.is_dir()
+    assert not directory.failure.exists()
+    assert not directory.classifier.exists()
+
+
+def test_a_cell_that_another_process_finished_meanwhile_is_no_failure(data, tmp_path):
+    cell = make_cells(make_plan(data))[0]
+    run_cell(describe_cell(cell, tmp_path / "out"), lambda values: None)
+
+    again = run_cell(describe_cell(cell, tmp_path / "out"), lambda values: None)
+
+    assert again == {"seconds": 0.0, "accuracy": None}
+    assert not cell.directory(tmp_path / "out").failure.exists()
 
 
 def test_resamples_differ_from_the_archives_split_and_repeat(data, tmp_path):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tsconv.cli import board, console, options, render
+from tsconv.stopping import listening
 
 PlanFile = Annotated[
     Path | None, typer.Argument(metavar="[PLAN.toml]", help="The plan; flags replace its entries.")
@@ -73,7 +74,8 @@ def benchmark(
     """Run networks over many sets, and tabulate.
 
     Every combination of what is given is a cell with a run directory of its own. Finished cells are
-    skipped, so the same command again does what is left; one that fails stops no other.
+    skipped, so the same command again does what is left; one that fails stops no other. A signal
+    ends it with what is under way saved (exit code 75).
     """
     flags = {
         "datasets": dataset,
@@ -84,16 +86,17 @@ def benchmark(
         "resamples": resample,
         "seeds": seed,
     }
-    from tsconv.workflows import benchmark as workflow
-    from tsconv.workflows.plan import read_plan
+    with listening():
+        from tsconv.workflows import benchmark as workflow
+        from tsconv.workflows.plan import read_plan
 
-    workers = workflow.make_executor(executor, processes=processes, devices=gpu or ())
-    schedule = workflow.schedule(read_plan(plan, flags), out, processes=workers.processes)
-    if dry_run:
-        render.document(schedule.to_dict()) if json else render.scheduled(schedule)
-        return
-    with board.watching(schedule) as on_event:
-        result = workflow.run(schedule, workers, on_event=on_event)
+        workers = workflow.make_executor(executor, processes=processes, devices=gpu or ())
+        schedule = workflow.schedule(read_plan(plan, flags), out, processes=workers.processes)
+        if dry_run:
+            render.document(schedule.to_dict()) if json else render.scheduled(schedule)
+            return
+        with board.watching(schedule) as on_event:
+            result = workflow.run(schedule, workers, on_event=on_event)
     if json:
         render.document(result.to_dict())
     else:

@@ -1,7 +1,9 @@
 """The entry point: commands by name, and what becomes of an error.
 
 Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
-traceback; 3 for a benchmark of which cells failed, or sets of which some did; 130 when interrupted.
+traceback; 3 for a benchmark of which cells failed, or sets of which some did; 75 when a signal,
+Ctrl-C too, ended a command that the same command goes on with; 130 when Ctrl-C ended another, or
+came twice.
 """
 
 import os
@@ -24,7 +26,8 @@ from tsconv.cli.networks import networks
 from tsconv.cli.options import JSON_ASKED
 from tsconv.cli.predict import predict
 from tsconv.cli.train import train
-from tsconv.errors import TSConvError
+from tsconv.errors import Stopped, TSConvError
+from tsconv.stopping import EXIT_CODE
 
 
 class Commands(TyperGroup):
@@ -41,6 +44,9 @@ class Commands(TyperGroup):
                 render.document({"error": {"kind": kind, "message": message}})
             console.say(f"error: {message}")
             raise typer.Exit(2) from error
+        except Stopped as error:
+            console.say(f"stopped: {error}; the same command goes on")
+            raise typer.Exit(EXIT_CODE) from error
         except KeyboardInterrupt as error:
             console.say("interrupted")
             raise typer.Exit(130) from error

@@ -7,6 +7,7 @@ import typer
 
 from tsconv.cli import console, options, render
 from tsconv.config import load_config
+from tsconv.stopping import listening
 
 Out = Annotated[
     Path | None,
@@ -52,8 +53,8 @@ def train(
 ) -> None:
     """Train an ensemble and save it as a run.
 
-    If the data come with a test part, the run is evaluated on it once, at the end. The same command
-    again takes up a run that was interrupted.
+    If the data come with a test part, the run is evaluated on it once, at the end. Training is
+    saved as it goes, and when a signal ends it (exit code 75); the same command again goes on.
     """
     flags = {
         "network.name": network,
@@ -63,24 +64,26 @@ def train(
         "training.device": device,
         "training.precision": precision,
     }
-    resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
+    with listening() as stop:
+        resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
 
-    from tsconv.workflows.schema import make_schema
-    from tsconv.workflows.train import train as run
+        from tsconv.workflows.schema import make_schema
+        from tsconv.workflows.train import train as run
 
-    schema = make_schema(label=label, id=id, time=time, layout=layout)
-    with console.watching(resolved.members, member) as watch:
-        result = run(
-            data,
-            resolved,
-            out=out,
-            schema=schema,
-            valid=valid,
-            member=member,
-            resample=resample,
-            overwrite=overwrite,
-            watch=watch,
-        )
+        schema = make_schema(label=label, id=id, time=time, layout=layout)
+        with console.watching(resolved.members, member) as watch:
+            result = run(
+                data,
+                resolved,
+                out=out,
+                schema=schema,
+                valid=valid,
+                member=member,
+                resample=resample,
+                overwrite=overwrite,
+                watch=watch,
+                stop=stop,
+            )
     if json:
         render.document(result.to_dict())
     else:

@@ -5,7 +5,7 @@ lines of JSON to its standard output: any number of ``{"progress": {...}}`` and,
 ``{"finished": {...}}`` or ``{"failed": {...}}``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -53,7 +53,9 @@ class Executor(Protocol):
         """How many jobs run at once."""
         ...
 
-    def run(self, worker: Sequence[str], jobs: Sequence[Job], logs: Path) -> Iterator[Event]:
+    def run(
+        self, worker: Sequence[str], jobs: Sequence[Job], logs: Path
+    ) -> Generator[Event, None, None]:
         """Events as they come; closing the iterator stops what is running.
 
         Args:

@@ -11,16 +11,19 @@ import queue
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tsconv.errors import ConfigError
+from tsconv.errors import ConfigError, Stopped
 from tsconv.executors.executor import EXECUTORS, Event, Job, Kind
 
-SECONDS_TO_END = 10.0
+SECONDS_TO_END = 15.0
+"""Given to workers to save what is under way."""
+STOPPED = 75
+"""Exit code of a worker that a signal has ended."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -73,8 +76,14 @@ class Local:
         """How many jobs run at once."""
         return len(self.places)
 
-    def run(self, worker: Sequence[str], jobs: Sequence[Job], logs: Path) -> Iterator[Event]:
-        """Events as they come; closing the iterator ends the workers."""
+    def run(
+        self, worker: Sequence[str], jobs: Sequence[Job], logs: Path
+    ) -> Generator[Event, None, None]:
+        """Events as they come; closing the iterator ends the workers.
+
+        Raises:
+            Stopped: a worker was told to end by a signal, and so all end.
+        """
         waiting = deque(jobs)
         said: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
         logs.mkdir(parents=True, exist_ok=True)
@@ -101,6 +110,8 @@ class Local:
                         everyone.add(each)
                     yield each.start(waiting.popleft())
         finally:
+            for each in everyone:
+                each.close()
             for each in everyone:
                 each.end()
 
@@ -142,10 +153,16 @@ class Worker:
         return Event(job=job.name, kind="started", worker=self.number)
 
     def hear(self, words: dict[str, Any] | None) -> Event:
-        """What the worker said of its job; None: it said nothing more and ended."""
+        """What the worker said of its job; None: it said nothing more and ended.
+
+        Raises:
+            Stopped: it was told to end by somebody else, who means all of us.
+        """
         name = self.job.name if self.job else ""
         if words is None:
             code = self.process.wait()
+            if code == STOPPED:
+                raise Stopped(f"worker {self.number} was told to")
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             hint = "; was memory short?" if code == -9 else ""
             message = f"the worker process ended with {how}{hint}; see {self.log}"
@@ -154,10 +171,13 @@ class Worker:
         kind, values = next(iter(words.items()))
         return Event(job=name, kind=cast("Kind", kind), worker=self.number, values=values)
 
-    def end(self) -> None:
-        """Close its input, which it takes as its end; kill it if it goes on."""
+    def close(self) -> None:
+        """Close its input, which it takes as its end, once it has saved what is under way."""
         with suppress(BrokenPipeError):
             _pipe(self.process.stdin).close()
+
+    def end(self) -> None:
+        """Wait until it has ended; kill it if it goes on."""
         try:
             self.process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:

@@ -38,6 +38,15 @@ class RunDir:
         """What selected a member's weights, its history and time; there once the weights are."""
         return self.members / f"{member}.json"
 
+    def checkpoints(self, member: int) -> tuple[Path, Path]:
+        """Where a member under way is saved, the newest state first; gone once it is trained."""
+        stem = f"{member}.checkpoint"
+        return self.members / f"{stem}.safetensors", self.members / f"{stem}-before.safetensors"
+
+    def member_lock(self, member: int) -> Path:
+        """Held by the process that trains a member."""
+        return self.members / f"{member}.lock"
+
     @property
     def history(self) -> Path:
         """A row a member and epoch."""
@@ -65,8 +74,8 @@ class RunDir:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that writes the run."""
-        return self.path / ".lock"
+        """Held by the process that finishes the run."""
+        return self.path / ".finish.lock"
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -32,6 +32,7 @@ from tsconv.runs.environment import (
     peak_memory_mb,
 )
 from tsconv.runs.paths import RunDir
+from tsconv.runs.shelf import RunShelf
 
 FORMAT_VERSION = 1
 
@@ -80,6 +81,22 @@ def refuse_finished(directory: RunDir) -> None:
         )
 
 
+def refuse_foreign_files(directory: RunDir) -> None:
+    """Raise RunError where a folder without a run holds other things."""
+    if directory.classifier.exists():
+        return
+    if directory.path.exists() and not directory.path.is_dir():
+        raise RunError(f"{directory.path}: expected a folder for the run, found a file")
+    known = {*directory.files, directory.members}
+    found = directory.path.iterdir() if directory.path.exists() else ()
+    foreign = [each.name for each in found if each not in known and not each.name.startswith(".")]
+    if foreign:
+        raise RunError(
+            f"{directory.path}: expected a new folder or a run, found {len(foreign)} other files "
+            f"such as {sorted(foreign)[0]}; give another --out"
+        )
+
+
 def save_preparation(
     directory: RunDir,
     ensemble: Preparation | Classifier,
@@ -100,7 +117,7 @@ def save_preparation(
         run = open_run(directory)
         _refuse_other_settings(run, ensemble.config, data)
         return run
-    _refuse_foreign_files(directory)
+    refuse_foreign_files(directory)
     write_json(directory.config, to_dict(ensemble.config))
     write_json(directory.environment, describe_environment(ensemble))
     write_json(directory.classifier, _describe_classifier(ensemble, data))
@@ -116,6 +133,7 @@ def save_member(directory: RunDir, member: Member, ensemble: Preparation | Class
         "member": member.index,
         "selected": dataclasses.asdict(member.selected),
         "seconds": seconds,
+        "taken_up": member.taken_up,
         **describe_arithmetic(ensemble),
         "finished": now(),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -123,6 +141,7 @@ def save_member(directory: RunDir, member: Member, ensemble: Preparation | Class
     }
     write_bytes(directory.weights(member.index), content)
     write_json(directory.record(member.index), record)
+    RunShelf(directory).drop(member.index)
 
 
 def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
@@ -135,7 +154,12 @@ def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
     if metrics is not None:
         write_json(directory.metrics, metrics)
     environment = read_json(directory.environment)
-    known = {"finished": now(), "peak_memory_mb": peak_memory_mb()}
+    known = {
+        "finished": now(),
+        "training_seconds": sum(record["seconds"] or 0.0 for record in records),
+        "taken_up": sum(record.get("taken_up", 0) for record in records),
+        "peak_memory_mb": peak_memory_mb(),
+    }
     write_json(directory.environment, {**environment, **known})
     directory.failure.unlink(missing_ok=True)
     write_bytes(directory.done, b"")
@@ -346,17 +370,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
     return flat
-
-
-def _refuse_foreign_files(directory: RunDir) -> None:
-    """A folder that holds other things is not one to write a run into."""
-    if directory.path.exists() and not directory.path.is_dir():
-        raise RunError(f"{directory.path}: expected a folder for the run, found a file")
-    known = {*directory.files, directory.members}
-    found = directory.path.iterdir() if directory.path.exists() else ()
-    foreign = [each.name for each in found if each not in known and not each.name.startswith(".")]
-    if foreign:
-        raise RunError(
-            f"{directory.path}: expected a new folder or a run, found {len(foreign)} other files "
-            f"such as {sorted(foreign)[0]}; give another --out"
-        )

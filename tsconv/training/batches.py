@@ -124,19 +124,31 @@ def as_tensor(X: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.require(X, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
 
 
-def shuffled(data: Batch, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """One epoch in random order, the last batch as short as it comes."""
+def shuffled(
+    data: Batch, batch_size: int, generator: torch.Generator, *, begun: int = 0
+) -> Iterator[Batch]:
+    """One epoch in random order, the last batch as short as it comes.
+
+    Args:
+        data: all series.
+        batch_size: of a batch.
+        generator: draws the order; on the CPU.
+        begun: batches to leave out, since they were taken before.
+    """
     order = torch.randperm(len(data), generator=generator)
     if isinstance(data.x, Tensor):
         order = order.to(data.x.device)
-    starts = range(0, len(data), batch_size)
+    starts = range(begun * batch_size, len(data), batch_size)
     yield from _taken(data, (order[start : start + batch_size] for start in starts))
 
 
-def in_order(data: Batch) -> Iterator[Batch]:
-    """All series as they come, so many at a time that memory stays bounded for any length."""
+def in_order(data: Batch, *, begun: int = 0) -> Iterator[Batch]:
+    """All series as they come, so many at a time that memory stays bounded for any length.
+
+    ``begun`` batches are left out, since they were taken before.
+    """
     size = most_at_once(data)
-    yield from _taken(data, (slice(k, k + size) for k in range(0, len(data), size)))
+    yield from _taken(data, (slice(k, k + size) for k in range(begun * size, len(data), size)))
 
 
 def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]]:
@@ -175,7 +187,8 @@ def _taken(data: Batch, indices: Iterable[Tensor | slice]) -> Iterator[Batch]:
             coming.append(reader.submit(data.take, index))
             if len(coming) == 2:
                 yield coming.popleft().result()
-        yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def most_at_once(data: Batch) -> int:

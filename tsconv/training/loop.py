@@ -1,4 +1,8 @@
-"""The training loop: one network, one training part, and nothing that could be a test part."""
+"""The training loop: one network, one training part, and nothing that could be a test part.
+
+What changes on the way is a :class:`Course`, which is whole whenever the loop pauses, so that a
+training can be left there and taken up again (:mod:`tsconv.training.checkpoint`).
+"""
 
 import logging
 import math
@@ -8,17 +12,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
-from tsconv.training.batches import Batch, in_order, shuffled, steps_per_epoch
+from tsconv.training.batches import Batch, shuffled, steps_per_epoch
 from tsconv.training.graphs import Recorder, Replayed
+from tsconv.training.losses import summing_loss, weighted_loss
+from tsconv.training.optimizers import make_optimizer, set_lr
 from tsconv.training.precision import Arithmetic
 from tsconv.training.schedules import make_schedule
 from tsconv.training.selection import Selected, Selector
-from tsconv.training.statistics import settle_statistics
+from tsconv.training.statistics import settling
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +59,17 @@ OnStep = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how a training goes; the library itself never prints."""
+    """Who is told how a training goes, and may end it; the library itself never prints.
+
+    Attributes:
+        on_epoch: told of each epoch.
+        on_step: told of each step.
+        should_stop: asked after each step, and after each batch of the passes between steps.
+    """
 
     on_epoch: OnEpoch = lambda record: None
     on_step: OnStep = lambda member, step, n_steps: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,117 +95,217 @@ class Task:
     recorder: Recorder | None = None
 
 
-Training = Generator[None, None, tuple[Selected, list[EpochRecord]]]
-"""A training under way: each ``next`` takes one step, and its end gives what came of it."""
+@dataclass(kw_only=True, slots=True)
+class Progress:
+    """How far a training is, in plain values.
+
+    Attributes:
+        epoch: under way, from 1.
+        batches: taken of the pass under way, which is an epoch or that of settling statistics.
+        step: optimiser steps taken.
+        lr: of the last step.
+        seen: instances of the epoch trained on.
+        measured: batches of the validation part, after the epoch's last step.
+        settling: all steps are taken, and the selected weights put back.
+        history: an entry an epoch that is over.
+        seconds: of training, in earlier processes too.
+        taken_up: how often it was left and taken up again.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    step: int = 0
+    lr: float = 0.0
+    seen: int = 0
+    measured: int = 0
+    settling: bool = False
+    history: list[EpochRecord] = field(default_factory=list)
+    seconds: float = 0.0
+    taken_up: int = 0
 
 
-def training(
-    network: nn.Module, task: Task, *, generator: torch.Generator, member: int = 0
-) -> Training:
-    """Train ``network`` in place and leave it with the selected weights, in eval mode.
-
-    Pauses after each step, before anything waits for the device, so that several trainings can be
-    driven in turn: while one waits, the device computes the steps of the others.
+class Course:
+    """One training and all that changes in it.
 
     Args:
         network: on the task's device; called as ``network(x, lengths)``.
         task: what to train on, and how.
         generator: draws the order of instances; on the CPU.
         member: which of an ensemble this is, for records and messages.
+    """
+
+    def __init__(
+        self, network: nn.Module, task: Task, *, generator: torch.Generator, member: int = 0
+    ) -> None:
+        self.network = network
+        self.task = task
+        self.generator = generator
+        self.member = member
+        self.n_steps = count_steps(len(task.data), task.config)
+        self.schedule = make_schedule(task.config, self.n_steps)
+        self.selector = Selector(network, task.config)
+        self.steps = Steps(network, task)
+        self.validation = Validation(network, task)
+        self.progress = Progress(lr=task.config.lr)
+        self.pass_began = generator.get_state()  # before the order of the pass under way was drawn
+        self._went_on = time.monotonic()
+
+    def begin_pass(self) -> None:
+        """Draw the order of the instances anew, or again if the pass is under way."""
+        if self.progress.batches:
+            self.generator.set_state(self.pass_began)
+        else:
+            self.pass_began = self.generator.get_state()
+
+    def count_seconds(self) -> float:
+        """Seconds of training up to now."""
+        now = time.monotonic()
+        self.progress.seconds += now - self._went_on
+        self._went_on = now
+        return self.progress.seconds
+
+
+Training = Generator[None, None, Selected]
+"""A training under way: each ``next`` takes one step, and its end tells what was selected."""
+
+
+def training(course: Course) -> Training:
+    """Train the network from where it is, and leave it with the selected weights, in eval mode.
+
+    Pauses after each step, before anything waits for the device, so that several trainings can be
+    driven in turn: while one waits, the device computes the steps of the others. Passes over
+    validation and training part in between pause after each batch.
 
     Raises:
         TrainingError: the loss is not finite.
     """
-    config, watch = task.config, task.watch
-    n_steps = count_steps(len(task.data), config)
-    schedule, selector = make_schedule(config, n_steps), Selector(network, config)
-    steps, validation = Steps(network, task), Validation(network, task)
-    history: list[EpochRecord] = []
-    started, step, epoch, lr = time.monotonic(), 0, 0, config.lr
+    network, task, progress = course.network, course.task, course.progress
     network.train()
-    while step < n_steps:
-        epoch += 1
-        for batch in steps.of_epoch(generator):
-            if step == n_steps:
-                break
-            lr = schedule.rate(step)
-            steps.take(batch, lr)
-            step += 1
-            watch.on_step(member, step, n_steps)
-            yield
-        train_loss = steps.mean_loss()
-        _refuse_not_finite(train_loss, member, epoch)
-        valid_loss = validation.mean_loss()
-        seconds = time.monotonic() - started
-        record = EpochRecord(member, epoch, step, n_steps, lr, train_loss, valid_loss, seconds)
-        history.append(record)
-        watch.on_epoch(record)
-        schedule.after_epoch(train_loss)
-        selector.offer(epoch, train_loss, valid_loss)
-        if selector.should_stop(epoch):
-            logger.info("member %d: stopped after epoch %d, no lower valid loss", member, epoch)
-            break
-    selected = selector.restore()
+    while not progress.settling:
+        yield from _take_epoch(course)
+        yield from _end_epoch(course)
     network.zero_grad()  # gives back the memory of gradients
-    if config.settle_statistics:
-        settle_statistics(network, task.data, task.arithmetic, generator)
+    if task.config.settle_statistics:
+        course.begin_pass()
+        data, begun = task.data, progress.batches
+        for _ in settling(network, data, task.arithmetic, course.generator, begun=begun):
+            progress.batches += 1
+            yield
     network.eval()
-    return selected, history
+    return course.selector.selected
+
+
+def _take_epoch(course: Course) -> Iterator[None]:
+    """The steps of an epoch that are not taken yet."""
+    progress, steps = course.progress, course.steps
+    course.begin_pass()
+    progress.epoch += not progress.batches
+    for batch in steps.of_epoch(course.generator, begun=progress.batches):
+        if progress.step == course.n_steps:
+            break
+        progress.lr = course.schedule.rate(progress.step)
+        steps.take(batch, progress.lr)
+        progress.step += 1
+        progress.batches += 1
+        progress.seen += len(batch)
+        course.task.watch.on_step(course.member, progress.step, course.n_steps)
+        yield
+
+
+def _end_epoch(course: Course) -> Iterator[None]:
+    """What an epoch came to, and whether it was the last."""
+    progress, selector, member = course.progress, course.selector, course.member
+    epoch, step, lr = progress.epoch, progress.step, progress.lr
+    train_loss = (course.steps.total / progress.seen).item()
+    _refuse_not_finite(train_loss, member, epoch)
+    for _ in course.validation.going_on(begun=progress.measured):
+        progress.measured += 1
+        yield
+    valid_loss = course.validation.mean_loss()
+    seconds = course.count_seconds()
+    record = EpochRecord(member, epoch, step, course.n_steps, lr, train_loss, valid_loss, seconds)
+    progress.history.append(record)
+    course.task.watch.on_epoch(record)
+    course.schedule.after_epoch(train_loss)
+    selector.offer(epoch, train_loss, valid_loss)
+    course.steps.total.zero_()
+    progress.seen = progress.batches = progress.measured = 0
+    stopped = selector.should_stop(epoch)
+    if stopped:
+        logger.info("member %d: stopped after epoch %d, no lower valid loss", member, epoch)
+    if stopped or step == course.n_steps:
+        selector.restore()
+        progress.settling = True
 
 
 class Steps:
-    """The optimiser steps of one network, and their mean loss once it is asked for."""
+    """The optimiser steps of one network, and the summed loss of those of an epoch."""
 
     def __init__(self, network: nn.Module, task: Task) -> None:
         self.data = task.data
         self.batch_size = task.config.batch_size
         self.total = torch.zeros((), device=task.arithmetic.device)
-        self.seen = 0
         self.optimizer = make_optimizer(network, task.config, in_tensors=task.recorder is not None)
         self._take = partial(_take, network, task, self.optimizer, self.total)
         self._replayed = Replayed(self._take, task.recorder)
 
-    def of_epoch(self, generator: torch.Generator) -> Iterator[Batch | Tensor]:
-        """What :meth:`take` takes: batches of a set on disk, or positions in a resident one."""
+    def of_epoch(self, generator: torch.Generator, *, begun: int) -> Iterator[Batch | Tensor]:
+        """What :meth:`take` takes: batches of a set on disk, or positions in a resident one.
+
+        Args:
+            generator: draws their order.
+            begun: batches of that order that were taken before.
+        """
         if isinstance(self.data.x, Tensor):
             order = torch.randperm(len(self.data), generator=generator)
-            yield from torch.split(order.to(self.data.x.device), self.batch_size)
+            yield from torch.split(order.to(self.data.x.device), self.batch_size)[begun:]
         else:
-            yield from shuffled(self.data, self.batch_size, generator)
+            yield from shuffled(self.data, self.batch_size, generator, begun=begun)
 
     def take(self, batch: Batch | Tensor, lr: float) -> None:
         """One step; it is begun, and nobody waits until it is done."""
         set_lr(self.optimizer, lr)
-        self.seen += len(batch)
         if isinstance(batch, Tensor):
             self._replayed(batch)
         else:
             self._take(batch)
-
-    def mean_loss(self) -> float:
-        """Mean over the instances since this was last asked for, as they were trained on."""
-        loss = (self.total / self.seen).item()
-        self.total.zero_()
-        self.seen = 0
-        return loss
 
 
 class Validation:
     """The loss of one network on the validation part, if there is one."""
 
     def __init__(self, network: nn.Module, task: Task) -> None:
-        self.valid = task.valid
+        self.network = network
+        self.task = task
         self.total = torch.zeros((), dtype=torch.float64, device=task.arithmetic.device)
-        resident = task.valid is not None and isinstance(task.valid.x, Tensor)
-        measure = partial(_measure, network, task, self.total)
-        self._measure = Replayed(measure, task.recorder if resident else None)
+        self._replayed = Replayed(self._measure_all, task.recorder)
+
+    def going_on(self, *, begun: int) -> Iterator[None]:
+        """Measure as the network predicts; pauses after each batch, where the steps allow it.
+
+        Args:
+            begun: batches that were measured before.
+        """
+        valid, recorded = self.task.valid, self.task.recorder is not None
+        if valid is not None and recorded and isinstance(valid.x, Tensor):
+            self._replayed()
+        elif valid is not None:
+            yield from self._measure(valid, begun)
 
     def mean_loss(self) -> float | None:
-        """As the network predicts, None without a validation part."""
-        if self.valid is None:
-            return None
-        self._measure()
-        return self.total.item() / len(self.valid)
+        """What was measured, None without a validation part."""
+        valid = self.task.valid
+        return None if valid is None else self.total.item() / len(valid)
+
+    def _measure(self, valid: Batch, begun: int) -> Iterator[None]:
+        task = self.task
+        return summing_loss(
+            self.total, self.network, valid, task.arithmetic, task.class_weights, begun=begun
+        )
+
+    def _measure_all(self) -> None:
+        for _ in self._measure(self.task.valid, 0) if self.task.valid is not None else ():
+            pass
 
 
 def _take(
@@ -210,12 +322,6 @@ def _take(
         network, batch, optimizer, task.config, task.arithmetic, class_weights=task.class_weights
     )
     total.add_(loss * len(batch))
-
-
-def _measure(network: nn.Module, task: Task, total: Tensor) -> None:
-    """Make ``total`` the summed loss over the validation part; never waits for the device."""
-    if task.valid is not None:
-        total.copy_(summed_loss(network, task.valid, task.arithmetic, task.class_weights))
 
 
 def take_step(
@@ -239,82 +345,11 @@ def take_step(
     return loss.detach()
 
 
-def weighted_loss(
-    logits: Tensor, batch: Batch, class_weights: Tensor | None, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross-entropy over a batch, each instance times its own weight and its class's."""
-    if batch.y is None:
-        raise TrainingError("expected labels to train on, found none")
-    each = F.cross_entropy(logits, batch.y, reduction="none", label_smoothing=label_smoothing)
-    if class_weights is not None:
-        each = each * class_weights[batch.y]
-    if batch.weights is not None:
-        each = each * batch.weights
-    return each.mean()
-
-
-@torch.no_grad()
-def summed_loss(
-    network: nn.Module, data: Batch, arithmetic: Arithmetic, class_weights: Tensor | None = None
-) -> Tensor:
-    """Loss of the network as it predicts, summed over a part it is not trained on; float64."""
-    network.eval()
-    total = torch.zeros((), dtype=torch.float64, device=arithmetic.device)
-    for batch in in_order(data):
-        with arithmetic.autocast():
-            logits = network(batch.x, batch.lengths)
-        total += weighted_loss(logits, batch, class_weights).double() * len(batch)
-    network.train()
-    return total
-
-
 def count_steps(n_instances: int, config: TrainingConfig) -> int:
     """Optimiser steps of the whole budget: of epochs and steps, what is less."""
     per_epoch = steps_per_epoch(n_instances, config.batch_size)
     budgets = (config.steps, None if config.epochs is None else config.epochs * per_epoch)
     return min(each for each in budgets if each is not None)
-
-
-def make_optimizer(
-    network: nn.Module, config: TrainingConfig, *, in_tensors: bool = False
-) -> torch.optim.Optimizer:
-    """The optimiser that the config names; weight decay spares biases, norms and gains.
-
-    Args:
-        network: what to optimise.
-        config: which optimiser.
-        in_tensors: keep all that changes from step to step in tensors, the rate too, so that a
-            step can be recorded.
-    """
-    parameters = [each for each in network.parameters() if each.requires_grad]
-    lr = torch.tensor(config.lr, device=parameters[0].device) if in_tensors else config.lr
-    if config.optimizer == "adam":
-        optimizer: torch.optim.Optimizer = torch.optim.Adam(
-            parameters, lr=lr, eps=config.epsilon, fused=True, capturable=in_tensors
-        )
-    else:
-        groups = [
-            {
-                "params": [p for p in parameters if p.ndim > 1],
-                "weight_decay": config.weight_decay,
-            },
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(
-            groups, lr=lr, eps=config.epsilon, fused=True, capturable=in_tensors
-        )
-    # The first steps are taken before any is recorded, which PyTorch would warn of.
-    vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
-    return optimizer
-
-
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """The learning rate of the steps to come, written where the optimiser keeps it."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(lr)
-        else:
-            group["lr"] = lr
 
 
 def _refuse_not_finite(loss: float, member: int, epoch: int) -> None:

@@ -8,6 +8,7 @@ what becomes of one does not depend on the others.
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
+from tsconv.errors import Stopped
 from tsconv.training.batches import Batch
+from tsconv.training.checkpoint import Keeper
 from tsconv.training.graphs import CudaRecorder, Lane
-from tsconv.training.loop import EpochRecord, Task, Training, training
+from tsconv.training.loop import Course, Progress, Task, Training, training
 from tsconv.training.seeding import Draws
 from tsconv.training.selection import Selected
 
@@ -49,11 +52,31 @@ class Outcome:
 
     trainee: Trainee
     selected: Selected
-    history: list[EpochRecord]
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One member under way, and where the device computes it."""
+
+    trainee: Trainee
+    course: Course
+    steps: Training
+    lane: Lane
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Within, random numbers and the device's work are this member's."""
+        with self.trainee.draws.active(), self.lane.entered():
+            yield
 
 
 def train_members(
-    trainees: Iterable[Trainee], task: Task, *, at_once: int | None = None
+    trainees: Iterable[Trainee],
+    task: Task,
+    *,
+    at_once: int | None = None,
+    keeper: Keeper | None = None,
 ) -> Iterator[Outcome]:
     """Train each, and give it when it is done.
 
@@ -61,9 +84,11 @@ def train_members(
         trainees: asked for when their turn comes.
         task: what to train on, and how; where it has no recorder, the device's is taken.
         at_once: most members trained together, None for what suits the device.
+        keeper: takes up members that were left, and saves those under way.
 
     Raises:
         TrainingError: the loss of a member is not finite.
+        Stopped: the task's watch asked for it; members under way are saved.
     """
     device = task.arithmetic.device
     if task.recorder is None and can_record(device, task.config, task.data):
@@ -74,7 +99,7 @@ def train_members(
     while group := list(islice(waiting, at_once)):
         if task.recorder is not None:
             logger.info("%s: steps are replayed, %d members at a time", device, len(group))
-        yield from _train_together(group, task)
+        yield from _train_together(group, task, keeper)
 
 
 def can_record(device: torch.device, config: TrainingConfig, data: Batch) -> bool:
@@ -92,32 +117,49 @@ def most_together(data: Batch, batch_size: int) -> int:
     return max(1, POINTS_AT_ONCE // (min(batch_size, len(data)) * data.x.shape[-1]))
 
 
-def _train_together(group: list[Trainee], task: Task) -> Iterator[Outcome]:
+def _train_together(group: list[Trainee], task: Task, keeper: Keeper | None) -> Iterator[Outcome]:
     """One step of each in turn; a member that stops early leaves the others to go on."""
-    running = [
-        (
-            trainee,
-            Lane(task.arithmetic.device),
-            training(trainee.network, task, generator=trainee.draws.order, member=trainee.member),
-        )
-        for trainee in group
-    ]
+    running = [_begin(trainee, task, keeper) for trainee in group]
     while running:
         for each in list(running):
-            trainee, lane, steps = each
-            with trainee.draws.active(), lane.entered():
-                result = _advance(steps)
-            if result is not None:
+            with each.active():
+                selected = _advance(each.steps)
+            if selected is not None:
                 running.remove(each)
-                lane.join()
-                yield Outcome(trainee, *result)
+                each.lane.join()
+                yield Outcome(each.trainee, selected, each.course.progress)
+            elif keeper is not None:
+                with each.lane.entered():
+                    keeper.look_after(each.course, each.trainee.draws)
+            if running and task.watch.should_stop():
+                raise Stopped(_leave(running, keeper))
 
 
-def _advance(steps: Training) -> tuple[Selected, list[EpochRecord]] | None:
-    """Take one step; what came of the training if there was none left."""
+def _begin(trainee: Trainee, task: Task, keeper: Keeper | None) -> Running:
+    course = Course(trainee.network, task, generator=trainee.draws.order, member=trainee.member)
+    if keeper is not None:
+        keeper.take_up(course, trainee.draws)
+    return Running(trainee, course, training(course), Lane(task.arithmetic.device))
+
+
+def _leave(running: list[Running], keeper: Keeper | None) -> str:
+    """Save what is under way, and say how far it is."""
+    places = []
+    for each in running:
+        saved = False
+        if keeper is not None:
+            with each.lane.entered():
+                saved = keeper.save(each.course, each.trainee.draws)
+        step = f"member {each.course.member} at step {each.course.progress.step}"
+        places.append(f"{step} of {each.course.n_steps}{', saved' if saved else ', not saved'}")
+    return "; ".join(places)
+
+
+def _advance(steps: Training) -> Selected | None:
+    """Take one step; what was selected if there was none left."""
     try:
         next(steps)
     except StopIteration as end:
-        result: tuple[Selected, list[EpochRecord]] = end.value
-        return result
+        selected: Selected = end.value
+        return selected
     return None

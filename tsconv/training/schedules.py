@@ -1,7 +1,7 @@
 """How the learning rate moves over a run."""
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 from tsconv.config import TrainingConfig
 
@@ -15,6 +15,14 @@ class Schedule(Protocol):
 
     def after_epoch(self, train_loss: float) -> None:
         """Called with the mean loss over the epoch."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`after_epoch` changed, in plain values."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
         ...
 
 
@@ -45,6 +53,12 @@ class ByStep:
     def after_epoch(self, train_loss: float) -> None:
         pass
 
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
 
 class Plateau:
     """Keras' ReduceLROnPlateau: an absolute gain counts, and the rate falls at the patience itself.
@@ -70,3 +84,9 @@ class Plateau:
         if self.waited >= config.plateau_patience:
             self.lr = min(self.lr, max(self.lr * config.plateau_factor, config.min_lr))
             self.waited = 0
+
+    def state(self) -> dict[str, Any]:
+        return {"lr": self.lr, "lowest": self.lowest, "waited": self.waited}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.lr, self.lowest, self.waited = state["lr"], state["lowest"], state["waited"]

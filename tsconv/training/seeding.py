@@ -43,6 +43,18 @@ class Draws:
             self._state = torch.get_rng_state()
             torch.set_rng_state(outer)
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """Where the numbers are by now, but for :attr:`order`; outside of :meth:`active`."""
+        if self._cuda is None:
+            return {"cpu": self._state}
+        return {"cpu": self._state, "cuda": self._cuda.get_state()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from a :meth:`state`; one of another device decides for the CPU alone."""
+        self._state = state["cpu"]
+        if self._cuda is not None and "cuda" in state:
+            self._cuda.set_state(state["cuda"])
+
 
 def seeded(seed: int, member: int, device: torch.device) -> AbstractContextManager[torch.Generator]:
     """Within it, PyTorch draws from (seed, member); after it, as if nothing had been drawn."""

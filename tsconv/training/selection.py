@@ -25,20 +25,28 @@ class Selected:
 
 
 class Selector:
-    """Keeps a copy of the weights at the strictly lowest loss so far."""
+    """Keeps a copy of the weights at the strictly lowest loss so far.
+
+    Attributes:
+        live: the network's own tensors.
+        kept: the copy, empty where there is none.
+        selected: what it is a copy of.
+        lowest_valid: the lowest validation loss so far.
+        lowest_valid_epoch: the first epoch that had it.
+    """
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         self.live = list(network.state_dict().values())  # the network's own memory
         self.config = config
         self.selected = Selected(config.select, 0, None)
-        self._kept: list[Tensor] | None = None
-        self._lowest_valid = math.inf
-        self._lowest_valid_epoch = 0
+        self.kept: list[Tensor] = []
+        self.lowest_valid = math.inf
+        self.lowest_valid_epoch = 0
 
     def offer(self, epoch: int, train_loss: float, valid_loss: float | None) -> None:
         """Look at the weights as they are after ``epoch``."""
-        if valid_loss is not None and valid_loss < self._lowest_valid:
-            self._lowest_valid, self._lowest_valid_epoch = valid_loss, epoch
+        if valid_loss is not None and valid_loss < self.lowest_valid:
+            self.lowest_valid, self.lowest_valid_epoch = valid_loss, epoch
         if self.config.select == "last":
             self.selected = Selected("last", epoch, None)
             return
@@ -51,16 +59,16 @@ class Selector:
     def should_stop(self, epoch: int) -> bool:
         """Whether ``patience`` epochs went by without a lower validation loss."""
         patience = self.config.patience
-        return patience is not None and epoch - self._lowest_valid_epoch >= patience
+        return patience is not None and epoch - self.lowest_valid_epoch >= patience
 
     def restore(self) -> Selected:
         """Put the kept weights back into the network, and tell what they are."""
-        if self._kept is not None:
-            torch._foreach_copy_(self.live, self._kept)
+        if self.kept:
+            torch._foreach_copy_(self.live, self.kept)
         return self.selected
 
     def _keep(self) -> None:
-        if self._kept is None:
-            self._kept = [each.clone() for each in self.live]
+        if not self.kept:
+            self.kept = [each.clone() for each in self.live]
         else:
-            torch._foreach_copy_(self._kept, self.live)  # on a GPU a launch or two for all weights
+            torch._foreach_copy_(self.kept, self.live)  # on a GPU a launch or two for all weights

@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,13 +218,14 @@ def run(
         Job(name=name, document=describe_cell(cell, schedule.folder))
         for name, cell in cells.items()
     ]
-    for event in executor.run(WORKER, jobs, schedule.folder / "logs"):
-        progress.note(event)
-        if event.kind == "failed" and event.values["kind"] == "WorkerDied":
-            directory = cells[event.job].directory(schedule.folder)
-            record_failure(directory, event.values["kind"], event.values["message"])
-        if on_event is not None:
-            on_event(event, progress)
+    with closing(executor.run(WORKER, jobs, schedule.folder / "logs")) as events:
+        for event in events:
+            progress.note(event)
+            if event.kind == "failed" and event.values["kind"] == "WorkerDied":
+                directory = cells[event.job].directory(schedule.folder)
+                record_failure(directory, event.values["kind"], event.values["message"])
+            if on_event is not None:
+                on_event(event, progress)
     table = collect([schedule.folder])
     return Benchmarked(
         folder=schedule.folder,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tsconv.config import Config, from_dict, to_dict
-from tsconv.errors import TSConvError
+from tsconv.errors import RunHeldError, TSConvError
 from tsconv.runs.atomic import write_json
 from tsconv.runs.environment import forget_peak_memory, now
-from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
+from tsconv.stopping import Stop
 from tsconv.workflows.plan import Cell
 from tsconv.workflows.train import EpochRecord, Watch, train
 
@@ -30,33 +30,38 @@ def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
     }
 
 
-def run_cell(document: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> dict[str, Any]:
     """Finish a run, or find it finished; seconds and accuracy are given back.
 
     Args:
         document: of :func:`describe_cell`.
         tell: called now and then with how far it is: member, step, n_steps, loss.
+        stop: whether this process was told to end.
 
     Raises:
         Exception: whatever goes wrong, once ``failure.json`` says so.
+        RunHeldError: another process has this cell.
+        Stopped: ``stop`` was asked for.
     """
     directory, started = RunDir(Path(document["out"])), time.monotonic()
     config = from_dict(Config, document["config"])
     forget_peak_memory()
-    with held(directory):
-        if directory.done.exists():
+    try:
+        result = train(
+            document["data"],
+            config,
+            out=directory.path,
+            resample=document["resample"],
+            watch=_watch(config.members, tell),
+            stop=stop,
+        )
+    except RunHeldError:  # no failure: whoever has it finishes it
+        raise
+    except Exception as error:
+        if directory.done.exists():  # before, or by another process meanwhile
             return {"seconds": 0.0, "accuracy": None}
-        try:
-            result = train(
-                document["data"],
-                config,
-                out=directory.path,
-                resample=document["resample"],
-                watch=_watch(config.members, tell),
-            )
-        except Exception as error:
-            record_failure(directory, type(error).__name__, str(error), told=traceback.format_exc())
-            raise
+        record_failure(directory, type(error).__name__, str(error), told=traceback.format_exc())
+        raise
     accuracy = None if result.test is None else result.test.evaluation.metrics["accuracy"]
     return {"seconds": time.monotonic() - started, "accuracy": accuracy}
 

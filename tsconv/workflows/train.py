@@ -2,7 +2,10 @@
 
 import dataclasses
 import logging
+import math
+import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +21,22 @@ from tsconv.errors import ConfigError
 from tsconv.evaluation.report import plain
 from tsconv.networks import NETWORKS
 from tsconv.runs.atomic import replacing
+from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir, default_run
+from tsconv.runs.shelf import RunShelf
 from tsconv.runs.store import (
     DataRecord,
     Run,
     finish,
     open_run,
     refuse_finished,
+    refuse_foreign_files,
     save_member,
     save_preparation,
     with_members,
 )
+from tsconv.stopping import Stop
+from tsconv.training.checkpoint import SECONDS, Keeper
 from tsconv.training.loop import EpochRecord, Watch
 from tsconv.workflows.evaluate import Report, evaluate_part
 from tsconv.workflows.predict import prediction_table, write_rows
@@ -36,6 +44,9 @@ from tsconv.workflows.predict import prediction_table, write_rows
 __all__ = ["EpochRecord", "MemberSummary", "Trained", "Watch", "train"]
 
 logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = "TSCONV_CHECKPOINT_SECONDS"
+"""Seconds between two checkpoints of a member; how often it is saved decides no result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +125,7 @@ def train(
     resample: int = 0,
     overwrite: bool = False,
     watch: Watch | None = None,
+    stop: Stop | None = None,
 ) -> Trained:
     """Train what is missing of a run, and finish it when all members are there.
 
@@ -127,9 +139,12 @@ def train(
         resample: 0 for the set's own train and test parts, else the seed that draws others.
         overwrite: take away the run that the directory holds.
         watch: who is told how it goes.
+        stop: whether this process was told to end, which it does with what is under way saved.
 
     Raises:
         RunError: the directory holds a finished run, or one of other settings or data.
+        RunHeldError: another process is training a member that was asked for.
+        Stopped: ``stop`` was asked for; the same call goes on from there.
         TSConvError: settings or data that cannot be trained with.
     """
     started = time.monotonic()
@@ -150,13 +165,17 @@ def train(
         valid=None if held_out is None else held_out.fingerprint(),
         resample=resample,
     )
-    run = save_preparation(directory, preparation, record, overwrite=overwrite)
     wanted = range(config.members) if member is None else (member,)
-    _train_members(run, preparation, wanted, watch)
-    run = open_run(directory)
-    classifier, report = with_members(run), None
-    if not run.missing:
-        report = _finish(run, classifier, source, test)
+    touched = range(config.members) if overwrite else wanted
+    refuse_foreign_files(directory)
+    with held(*map(directory.member_lock, touched)):
+        run = save_preparation(directory, preparation, record, overwrite=overwrite)
+        _train_members(run, preparation, wanted, watch or Watch(), stop or Stop())
+    with held(directory.lock, patience=None):
+        run = open_run(directory)
+        classifier, report = with_members(run), None
+        if not run.missing:
+            report = _finish(run, classifier, source, test)
     return Trained(
         run=directory.path,
         data=source.name,
@@ -201,20 +220,41 @@ def _draw_parts(
 
 
 def _train_members(
-    run: Run, preparation: Preparation, wanted: "range | tuple[int, ...]", watch: Watch | None
+    run: Run, preparation: Preparation, wanted: Iterable[int], watch: Watch, stop: Stop
 ) -> None:
+    shelf, missing = RunShelf(run.directory), []
     for k in wanted:
         if k in run.saved:
             logger.info("member %d: already there, kept", k)
-    missing = [k for k in wanted if k not in run.saved]
-    for member in fit_members(preparation, missing, watch=watch):
-        save_member(run.directory, member, preparation)
-        summary = _summary(member)
-        logger.info(
-            "member %d: trained in %.1f s, weights of epoch %d kept (%s), train loss %.4f",
-            *(member.index, summary.seconds, summary.epoch, summary.selected_by),
-            summary.train_loss,
-        )
+            shelf.drop(k)  # for a process that was killed before it could
+        else:
+            missing.append(k)
+    keeper = Keeper(shelf, seconds=_seconds_between_checkpoints())
+    watch = dataclasses.replace(watch, should_stop=stop.is_asked_for)
+    with stop.deferred():
+        for member in fit_members(preparation, missing, watch=watch, keeper=keeper):
+            _keep(run, member, preparation)
+
+
+def _keep(run: Run, member: Member, preparation: Preparation) -> None:
+    save_member(run.directory, member, preparation)
+    summary = _summary(member)
+    logger.info(
+        "member %d: trained in %.1f s, weights of epoch %d kept (%s), train loss %.4f",
+        *(member.index, summary.seconds, summary.epoch, summary.selected_by),
+        summary.train_loss,
+    )
+
+
+def _seconds_between_checkpoints() -> float:
+    text = os.environ.get(CHECKPOINT_SECONDS, str(SECONDS))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ConfigError(f"{CHECKPOINT_SECONDS}={text}: expected seconds, 0 for every step")
+    return seconds
 
 
 def _finish(

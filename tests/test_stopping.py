@@ -1,0 +1,120 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from tsconv.errors import ConfigError, Stopped
+from tsconv.stopping import DEFAULT, chosen_signals, listening
+
+
+@pytest.fixture(autouse=True)
+def foreground(monkeypatch):
+    """The settings of whoever runs the tests do not matter."""
+    monkeypatch.delenv("TSCONV_SIGNALS", raising=False)
+
+
+def send(*numbers):
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
+def test_signals_are_named_with_or_without_their_prefix():
+    assert chosen_signals("TERM, sigusr1,") == (signal.SIGTERM, signal.SIGUSR1)
+    assert chosen_signals("") == ()
+    assert len(chosen_signals(DEFAULT)) == 4
+
+
+@pytest.mark.parametrize("text", ["TREM", "KILL", "STOP", "TERM USR1", "9"])
+def test_what_is_no_signal_to_handle_is_refused(text):
+    with pytest.raises(ConfigError, match="TSCONV_SIGNALS"):
+        chosen_signals(text)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_ends_at_once_what_defers_nothing(name):
+    with pytest.raises(Stopped, match=f"told to by {name}"), listening() as stop:
+        os.kill(os.getpid(), signal.Signals[name])
+
+    assert stop.told_by == name
+
+
+def test_a_signal_is_noted_where_it_is_deferred_and_ends_after():
+    noted = []
+
+    def work():
+        with listening() as stop, stop.deferred():
+            noted.append(stop.is_asked_for())
+            send(signal.SIGTERM)
+            noted.append(stop.is_asked_for())
+
+    with pytest.raises(Stopped):
+        work()
+    assert noted == [False, True]
+
+
+def test_an_error_within_is_told_rather_than_the_signal():
+    def work():
+        with listening() as stop, stop.deferred():
+            send(signal.SIGTERM)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+
+
+def test_a_second_interrupt_ends_at_once_and_other_signals_wait():
+    def work():
+        with listening() as stop, stop.deferred():
+            send(signal.SIGINT, signal.SIGTERM)
+            noted.append(stop.told_by)
+            send(signal.SIGINT)
+
+    noted = []
+    with pytest.raises(KeyboardInterrupt) as told:
+        work()
+    assert told.type is KeyboardInterrupt
+    assert noted == ["SIGINT"]
+
+
+def test_handlers_are_put_back():
+    before = [signal.getsignal(each) for each in chosen_signals(DEFAULT)]
+
+    with listening():
+        pass
+
+    assert [signal.getsignal(each) for each in chosen_signals(DEFAULT)] == before
+
+
+def test_the_variable_chooses(monkeypatch):
+    monkeypatch.setenv("TSCONV_SIGNALS", "USR2")
+    before = signal.getsignal(signal.SIGTERM)
+
+    with listening():
+        assert signal.getsignal(signal.SIGTERM) == before
+        assert signal.getsignal(signal.SIGUSR2) != signal.SIG_DFL
+    with listening(signal.SIGTERM):
+        assert signal.getsignal(signal.SIGTERM) != before
+
+
+def test_an_interrupt_that_a_shell_ignores_for_its_background_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening():
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_thread_that_cannot_handle_signals_is_let_be():
+    told = []
+
+    def listen():
+        with listening() as stop:
+            told.append(stop.is_asked_for())
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+
+    assert told == [False]
