@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "data": LOW,
     "layers": {"errors", "registry"},
     "networks": {"errors", "registry", "layers"},
-    "training": {"errors", "config", "data"},
+    "training": {"errors", "config", "data", "layers"},
     "evaluation": {"errors", "registry"},
     "classifier": BELOW_RUNS - {"classifier"},
     "runs": {"errors", "config", "data", "classifier"},
@@ -166,6 +166,18 @@ def test_package_code_never_asserts_nor_excepts_everything(path):
     ]
 
     assert not bare, f"{relative(path)}: lines {bare}"
+
+
+@each_file
+def test_cores_are_those_granted_and_ranks_are_read_in_one_place(path):
+    """All of the machine's cores are seldom ours; and who reads a rank must join the others."""
+    tree = ast.parse(path.read_text("utf-8"))
+    names = {getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(tree)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+    assert "cpu_count" not in names, f"{relative(path)}: os.sched_getaffinity knows our cores"
+    if relative(path) != "tsconv/training/distributed.py":
+        assert not texts & {"RANK", "LOCAL_RANK", "WORLD_SIZE"}, relative(path)
 
 
 @each_file

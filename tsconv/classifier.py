@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ from tsconv.networks import NETWORKS, Network
 from tsconv.registry import did_you_mean
 from tsconv.training.batches import Batch, as_batch
 from tsconv.training.checkpoint import Keeper
+from tsconv.training.distributed import Group
 from tsconv.training.inference import infer_proba
 from tsconv.training.loop import EpochRecord, Task, Watch
 from tsconv.training.members import Trainee, train_members
@@ -126,6 +127,7 @@ class Preparation:
     data: Batch
     valid: Batch | None
     class_weights: Tensor | None
+    group: Group = field(default_factory=Group)
 
     def build_network(self) -> Network:
         """An untrained network of the config's kind."""
@@ -174,8 +176,24 @@ def prepare(
     *,
     valid: TimeSeriesDataset | None = None,
     schema: Schema | None = None,
+    group: Group | None = None,
 ) -> Preparation:
-    """Check the data and settings, fit preprocessing, resolve what was left open."""
+    """Check the data and settings, fit preprocessing, resolve what was left open.
+
+    Args:
+        dataset: the training part, labelled.
+        config: see :class:`tsconv.config.Config`.
+        valid: a validation part; without it, ``config.valid_fraction`` of ``dataset`` is held out.
+        schema: how the data were read, for tables to come.
+        group: the processes that train each member together, each of which calls this; None for
+            this process alone.
+
+    Raises:
+        DataError: data that cannot be trained on.
+        ConfigError: settings that contradict each other or the network's constructor, or more
+            processes than series in a batch.
+    """
+    group = group or Group()
     _check_trainable(dataset)
     if valid is None and config.valid_fraction > 0:
         dataset, valid = split(dataset, config.valid_fraction, config.seed)
@@ -190,7 +208,10 @@ def prepare(
     preprocessing = fit_preprocessing(dataset, config.preprocessing)
     _try_network(config, dataset.n_channels, dataset.n_classes)
     config = resolve_network(config, dataset.n_timepoints)
-    arithmetic = choose_arithmetic(config.training.device, config.training.precision)
+    group.refuse_idle(min(config.training.batch_size, dataset.n_instances))
+    arithmetic = choose_arithmetic(
+        config.training.device, config.training.precision, local_rank=group.place.local_rank
+    )
     logger.info("%s: %s, %s", arithmetic.device, arithmetic.dtype, arithmetic.reason)
     ready = None
     if valid is not None:
@@ -206,6 +227,7 @@ def prepare(
         data=as_batch(preprocessing.transform(dataset)).to(arithmetic.device),
         valid=ready,
         class_weights=_class_weights(dataset, config, arithmetic.device),
+        group=group,
     )
 
 
@@ -244,6 +266,7 @@ def fit_members(
         class_weights=preparation.class_weights,
         valid=preparation.valid,
         watch=watch or Watch(),
+        group=preparation.group,
     )
     trainees = (_begin_member(preparation, index) for index in indices)
     for outcome in train_members(trainees, task, at_once=at_once, keeper=keeper):
@@ -261,6 +284,7 @@ def _begin_member(preparation: Preparation, index: int) -> Trainee:
     draws = Draws(preparation.config.seed, index, device)
     with draws.active():
         network = preparation.build_network().to(device)
+    preparation.group.align(network)
     return Trainee(index, network, draws)
 
 

@@ -5,9 +5,10 @@ on disk stays there, and the series of a batch move when it is taken.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.layers.sharing import Share
 
 VALUES_AT_ONCE = 2**15
 """Time points of all series together that are computed at once where no batch size is asked for."""
@@ -70,15 +72,27 @@ class Batch:
         lengths: int64 (N,), None where no series is padded.
         y: int64 (N,), None where labels are unknown.
         weights: float32 (N,), what each instance counts, None for equal shares.
+        share: which part of a larger batch this is, where other processes compute the rest.
     """
 
     x: Tensor | LazyTensor
     lengths: Tensor | None = None
     y: Tensor | None = None
     weights: Tensor | None = None
+    share: Share | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def n_whole(self) -> int:
+        """Series of the batch with those that other processes compute."""
+        return len(self) if self.share is None else self.share.n_instances
+
+    @property
+    def part(self) -> float:
+        """What the mean over these series counts in the mean over the whole batch."""
+        return 1.0 if self.share is None else len(self) / (self.n_whole * self.share.copies)
 
     def take(self, index: Tensor | slice) -> "Batch":
         """The series at ``index``."""
@@ -107,6 +121,10 @@ class Batch:
         return self.x, self.lengths, self.y, self.weights
 
 
+Take = Callable[[Batch, Tensor], Batch]
+"""Gives the series at some positions, or those of them that this process computes."""
+
+
 def as_batch(dataset: TimeSeriesDataset) -> Batch:
     """A preprocessed dataset as one batch on the CPU."""
     return Batch(
@@ -125,7 +143,12 @@ def as_tensor(X: NDArray[np.float32]) -> Tensor:
 
 
 def shuffled(
-    data: Batch, batch_size: int, generator: torch.Generator, *, begun: int = 0
+    data: Batch,
+    batch_size: int,
+    generator: torch.Generator,
+    *,
+    begun: int = 0,
+    take: Take = Batch.take,
 ) -> Iterator[Batch]:
     """One epoch in random order, the last batch as short as it comes.
 
@@ -134,21 +157,23 @@ def shuffled(
         batch_size: of a batch.
         generator: draws the order; on the CPU.
         begun: batches to leave out, since they were taken before.
+        take: gives each batch from its positions.
     """
     order = torch.randperm(len(data), generator=generator)
-    if isinstance(data.x, Tensor):
-        order = order.to(data.x.device)
-    starts = range(begun * batch_size, len(data), batch_size)
-    yield from _taken(data, (order[start : start + batch_size] for start in starts))
+    yield from _in_batches(data, order, batch_size, begun, take)
 
 
-def in_order(data: Batch, *, begun: int = 0) -> Iterator[Batch]:
+def in_order(data: Batch, *, begun: int = 0, take: Take = Batch.take) -> Iterator[Batch]:
     """All series as they come, so many at a time that memory stays bounded for any length.
 
     ``begun`` batches are left out, since they were taken before.
     """
-    size = most_at_once(data)
-    yield from _taken(data, (slice(k, k + size) for k in range(begun * size, len(data), size)))
+    yield from _in_batches(data, torch.arange(len(data)), most_at_once(data), begun, take)
+
+
+def _in_batches(data: Batch, order: Tensor, size: int, begun: int, take: Take) -> Iterator[Batch]:
+    positions = torch.split(order.to(data.device), size)[begun:]
+    yield from _taken(data, positions, take)
 
 
 def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]]:
@@ -176,15 +201,15 @@ def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]
         yield index, batch.cut(width)
 
 
-def _taken(data: Batch, indices: Iterable[Tensor | slice]) -> Iterator[Batch]:
+def _taken(data: Batch, indices: Iterable[Tensor], take: Take = Batch.take) -> Iterator[Batch]:
     """The series at each of ``indices``; those on disk are read while the batch before is used."""
     if isinstance(data.x, Tensor):
-        yield from map(data.take, indices)
+        yield from map(partial(take, data), indices)
         return
     with ThreadPoolExecutor(1) as reader:
         coming: deque[Future[Batch]] = deque()
         for index in indices:
-            coming.append(reader.submit(data.take, index))
+            coming.append(reader.submit(take, data, index))
             if len(coming) == 2:
                 yield coming.popleft().result()
         while coming:

@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tsconv.errors import RunError
+from tsconv.training.distributed import Group
 from tsconv.training.loop import Course, EpochRecord, Progress
 from tsconv.training.seeding import Draws
 from tsconv.training.selection import Selected
@@ -51,6 +52,25 @@ class Shelf(Protocol):
         Whoever takes another one has found that before it damaged, and it is thrown away.
         """
         ...
+
+
+class SharedShelf:
+    """The shelf of the first of several processes, who all take up what lies there."""
+
+    def __init__(self, shelf: Shelf, group: Group) -> None:
+        self.shelf = shelf
+        self.group = group
+
+    def put(self, member: int, content: bytes) -> None:
+        """Keep a checkpoint, in the first process."""
+        if self.group.is_first:
+            self.shelf.put(member, content)
+
+    def newest_first(self, member: int) -> Iterator[tuple[str, bytes]]:
+        """What the first process finds; all must ask for the same number of them."""
+        found = self.shelf.newest_first(member) if self.group.is_first else iter(())
+        while (checkpoint := self.group.from_first(next(found, None))) is not None:
+            yield checkpoint
 
 
 class Keeper:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
+from tsconv.layers.sharing import sharing
 from tsconv.training.batches import Batch, shuffled, steps_per_epoch
+from tsconv.training.distributed import Group
 from tsconv.training.graphs import Recorder, Replayed
 from tsconv.training.losses import summing_loss, weighted_loss
 from tsconv.training.optimizers import make_optimizer, set_lr
@@ -84,6 +86,7 @@ class Task:
         valid: a part held out of training, for ``select="valid_loss"`` and ``patience``.
         watch: who is told.
         recorder: makes steps cheap to start, None to start each as it is.
+        group: the processes that train each network.
     """
 
     data: Batch
@@ -93,6 +96,7 @@ class Task:
     valid: Batch | None = None
     watch: Watch = field(default_factory=Watch)
     recorder: Recorder | None = None
+    group: Group = field(default_factory=Group)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -187,8 +191,9 @@ def training(course: Course) -> Training:
     network.zero_grad()  # gives back the memory of gradients
     if task.config.settle_statistics:
         course.begin_pass()
-        data, begun = task.data, progress.batches
-        for _ in settling(network, data, task.arithmetic, course.generator, begun=begun):
+        data, begun, take = task.data, progress.batches, task.group.take
+        generator = course.generator
+        for _ in settling(network, data, task.arithmetic, generator, begun=begun, take=take):
             progress.batches += 1
             yield
     network.eval()
@@ -207,7 +212,7 @@ def _take_epoch(course: Course) -> Iterator[None]:
         steps.take(batch, progress.lr)
         progress.step += 1
         progress.batches += 1
-        progress.seen += len(batch)
+        progress.seen += batch.n_whole if isinstance(batch, Batch) else len(batch)
         course.task.watch.on_step(course.member, progress.step, course.n_steps)
         yield
 
@@ -242,7 +247,7 @@ class Steps:
     """The optimiser steps of one network, and the summed loss of those of an epoch."""
 
     def __init__(self, network: nn.Module, task: Task) -> None:
-        self.data = task.data
+        self.data, self.group = task.data, task.group
         self.batch_size = task.config.batch_size
         self.total = torch.zeros((), device=task.arithmetic.device)
         self.optimizer = make_optimizer(network, task.config, in_tensors=task.recorder is not None)
@@ -260,7 +265,8 @@ class Steps:
             order = torch.randperm(len(self.data), generator=generator)
             yield from torch.split(order.to(self.data.x.device), self.batch_size)[begun:]
         else:
-            yield from shuffled(self.data, self.batch_size, generator, begun=begun)
+            take = self.group.take
+            yield from shuffled(self.data, self.batch_size, generator, begun=begun, take=take)
 
     def take(self, batch: Batch | Tensor, lr: float) -> None:
         """One step; it is begun, and nobody waits until it is done."""
@@ -300,7 +306,13 @@ class Validation:
     def _measure(self, valid: Batch, begun: int) -> Iterator[None]:
         task = self.task
         return summing_loss(
-            self.total, self.network, valid, task.arithmetic, task.class_weights, begun=begun
+            self.total,
+            self.network,
+            valid,
+            task.arithmetic,
+            task.class_weights,
+            begun=begun,
+            group=task.group,
         )
 
     def _measure_all(self) -> None:
@@ -317,11 +329,17 @@ def _take(
 ) -> None:
     """One step, its loss added to ``total``; never waits for the device."""
     if isinstance(batch, Tensor):
-        batch = task.data.take(batch)
+        batch = task.group.take(task.data, batch)
     loss = take_step(
-        network, batch, optimizer, task.config, task.arithmetic, class_weights=task.class_weights
+        network,
+        batch,
+        optimizer,
+        task.config,
+        task.arithmetic,
+        class_weights=task.class_weights,
+        group=task.group,
     )
-    total.add_(loss * len(batch))
+    total.add_(loss * batch.n_whole)
 
 
 def take_step(
@@ -332,17 +350,22 @@ def take_step(
     arithmetic: Arithmetic,
     *,
     class_weights: Tensor | None = None,
+    group: Group | None = None,
 ) -> Tensor:
-    """One optimiser step on one batch; its mean loss, detached, still on the device."""
-    with arithmetic.autocast():
+    """One optimiser step on one batch; its mean loss, detached, still on the device.
+
+    Of a batch that a ``group`` shares, loss and gradients are those of the whole.
+    """
+    with arithmetic.autocast(), sharing(batch.share):
         logits = network(batch.x, batch.lengths)
-    loss = weighted_loss(logits, batch, class_weights, config.label_smoothing)
+    loss = weighted_loss(logits, batch, class_weights, config.label_smoothing) * batch.part
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    loss = (group or Group()).sum_gradients(network, loss.detach())
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     optimizer.step()
-    return loss.detach()
+    return loss
 
 
 def count_steps(n_instances: int, config: TrainingConfig) -> int:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tsconv.errors import TrainingError
 from tsconv.training.batches import Batch, in_order
+from tsconv.training.distributed import Group
 from tsconv.training.precision import Arithmetic
 
 
@@ -34,17 +35,21 @@ def summing_loss(
     class_weights: Tensor | None = None,
     *,
     begun: int = 0,
+    group: Group | None = None,
 ) -> Iterator[None]:
     """Make ``total`` the loss of the network as it predicts, summed over a part; float64.
 
     Pauses after each batch; never waits for the device. ``begun`` batches are in ``total`` before.
+    Of several processes, a ``group``, each computes a share of each batch.
     """
+    group = group or Group()
     network.eval()
     if not begun:
         total.zero_()
-    for batch in in_order(data, begun=begun):
+    for batch in in_order(data, begun=begun, take=group.take):
         with arithmetic.autocast():
             logits = network(batch.x, batch.lengths)
-        total += weighted_loss(logits, batch, class_weights).double() * len(batch)
+        loss = weighted_loss(logits, batch, class_weights).double() * batch.part
+        total += group.sum(loss) * batch.n_whole
         yield
     network.train()

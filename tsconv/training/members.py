@@ -19,6 +19,7 @@ from tsconv.config import TrainingConfig
 from tsconv.errors import Stopped
 from tsconv.training.batches import Batch
 from tsconv.training.checkpoint import Keeper
+from tsconv.training.distributed import ALONE, Place
 from tsconv.training.graphs import CudaRecorder, Lane
 from tsconv.training.loop import Course, Progress, Task, Training, training
 from tsconv.training.seeding import Draws
@@ -91,7 +92,7 @@ def train_members(
         Stopped: the task's watch asked for it; members under way are saved.
     """
     device = task.arithmetic.device
-    if task.recorder is None and can_record(device, task.config, task.data):
+    if task.recorder is None and can_record(device, task.config, task.data, task.group.place):
         task = replace(task, recorder=CudaRecorder())
     if at_once is None:
         at_once = 1 if task.recorder is None else most_together(task.data, task.config.batch_size)
@@ -102,9 +103,17 @@ def train_members(
         yield from _train_together(group, task, keeper)
 
 
-def can_record(device: torch.device, config: TrainingConfig, data: Batch) -> bool:
-    """Whether steps may be replayed as CUDA graphs, which hold no series from disk."""
+def can_record(
+    device: torch.device, config: TrainingConfig, data: Batch, place: Place = ALONE
+) -> bool:
+    """Whether steps may be replayed as CUDA graphs, which hold no series from disk.
+
+    Nor what processes exchange: those of a group take their steps as they come.
+    """
     if device.type != "cuda" or not config.fused:
+        return False
+    if place.size > 1:
+        logger.info("computed without CUDA graphs: several processes share each step")
         return False
     if not isinstance(data.x, Tensor):
         logger.info("computed without CUDA graphs, more slowly: the series are on disk")

@@ -28,13 +28,23 @@ class Arithmetic:
         return torch.autocast(self.device.type, dtype=self.dtype if lower else None, enabled=lower)
 
 
-def choose_arithmetic(device: str = "auto", precision: str = "auto") -> Arithmetic:
+def choose_arithmetic(
+    device: str = "auto", precision: str = "auto", *, local_rank: int | None = None
+) -> Arithmetic:
     """The best this machine has, or what was asked for.
+
+    Args:
+        device: auto, cpu, cuda or cuda:N.
+        precision: auto, float32 or bfloat16.
+        local_rank: of several processes on this node that take a GPU each, which this is; None for
+            one process.
 
     Raises:
         ConfigError: a device that is not there, or a precision it does not compute natively.
     """
     where = _choose_device(device)
+    if local_rank is not None and where.type == "cuda":
+        where = _own_device(where, local_rank)
     native, reason = _native_bfloat16(where)
     if precision == "auto":
         return Arithmetic(where, torch.bfloat16 if native else torch.float32, reason)
@@ -57,6 +67,17 @@ def _choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"device {name!r}: found {count} CUDA devices here; use --device cpu")
     return device
+
+
+def _own_device(device: torch.device, local_rank: int) -> torch.device:
+    count = torch.cuda.device_count()
+    if device.index is not None or local_rank >= count:
+        raise ConfigError(
+            f"device {device}: found process {local_rank} of this node and {count} GPUs here; "
+            "expected a GPU for each process and --device cuda, or --device cpu"
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
 def _native_bfloat16(device: torch.device) -> tuple[bool, str]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from tsconv.training.batches import Batch, most_at_once, shuffled
+from tsconv.layers.sharing import sharing
+from tsconv.training.batches import Batch, Take, most_at_once, shuffled
 from tsconv.training.precision import Arithmetic
 
 
@@ -24,6 +25,7 @@ def settling(
     generator: torch.Generator,
     *,
     begun: int = 0,
+    take: Take = Batch.take,
 ) -> Iterator[None]:
     """Make every running mean and variance the average over ``data``; weights stay as they are.
 
@@ -35,6 +37,7 @@ def settling(
         arithmetic: where and in what precision to compute.
         generator: draws the order of instances.
         begun: batches of that order that the statistics hold already.
+        take: gives each batch from its positions.
     """
     norms = [each for each in network.modules() if getattr(each, "running_mean", None) is not None]
     if not norms:
@@ -43,11 +46,11 @@ def settling(
     network.train()
     size = most_at_once(data)
     seen = begun * size
-    for batch in shuffled(data, size, generator, begun=begun):
-        seen += len(batch)
+    for batch in shuffled(data, size, generator, begun=begun, take=take):
+        seen += batch.n_whole
         for norm in norms:
-            norm.momentum = len(batch) / seen  # type: ignore[assignment]
-        with arithmetic.autocast():
+            norm.momentum = batch.n_whole / seen  # type: ignore[assignment]
+        with arithmetic.autocast(), sharing(batch.share):
             network(batch.x, batch.lengths)
         yield
     for norm, momentum in zip(norms, momenta, strict=True):
