@@ -42,10 +42,10 @@ class Commands(TyperGroup):
             if ctx.meta.get(JSON_ASKED):
                 kind = type(error).__name__
                 render.document({"error": {"kind": kind, "message": message}})
-            console.say(f"error: {message}")
+            _say_once(f"error: {message}")
             raise typer.Exit(2) from error
         except Stopped as error:
-            console.say(f"stopped: {error}; the same command goes on")
+            _say_once(f"stopped: {error}; the same command goes on")
             raise typer.Exit(EXIT_CODE) from error
         except KeyboardInterrupt as error:
             console.say("interrupted")
@@ -111,6 +111,14 @@ def main() -> None:
         app()
     except KeyboardInterrupt:  # before a command began
         sys.exit(130)
+
+
+def _say_once(words: str) -> None:
+    """What several processes have to say of the same mishap, the first that comes says."""
+    from tsconv.workflows.place import told_elsewhere
+
+    if not told_elsewhere():
+        console.say(words)
 
 
 def _drop_stdout() -> None:

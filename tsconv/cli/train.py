@@ -67,6 +67,7 @@ def train(
     with listening() as stop:
         resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
 
+        from tsconv.workflows.place import is_first
         from tsconv.workflows.schema import make_schema
         from tsconv.workflows.train import train as run
 
@@ -84,6 +85,8 @@ def train(
                 watch=watch,
                 stop=stop,
             )
+    if not is_first():
+        return
     if json:
         render.document(result.to_dict())
     else:

@@ -6,9 +6,10 @@ import math
 import os
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tsconv.classifier import Classifier, Member, Preparation, fit_members, prepare
 from tsconv.config import Config, to_dict
@@ -17,7 +18,7 @@ from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
 from tsconv.data.layouts import DataSource
 from tsconv.data.split import resample as draw_parts
-from tsconv.errors import ConfigError
+from tsconv.errors import ConfigError, Stopped
 from tsconv.evaluation.report import plain
 from tsconv.networks import NETWORKS
 from tsconv.runs.atomic import replacing
@@ -36,7 +37,8 @@ from tsconv.runs.store import (
     with_members,
 )
 from tsconv.stopping import Stop
-from tsconv.training.checkpoint import SECONDS, Keeper
+from tsconv.training.checkpoint import SECONDS, Keeper, SharedShelf
+from tsconv.training.distributed import Group, joined
 from tsconv.training.loop import EpochRecord, Watch
 from tsconv.workflows.evaluate import Report, evaluate_part
 from tsconv.workflows.predict import prediction_table, write_rows
@@ -129,6 +131,9 @@ def train(
 ) -> Trained:
     """Train what is missing of a run, and finish it when all members are there.
 
+    Processes started by torchrun, each of which calls this, train each member together; the first
+    writes, and all are given the same.
+
     Args:
         data: a file, a folder with one set, or the name of an archive set.
         config: what to train and how.
@@ -151,26 +156,44 @@ def train(
     _refuse_contradictions(config, valid, member)
     source = find_data(data)
     directory = RunDir(out) if out else default_run(source.name, config.network.name, config.seed)
-    if not overwrite:
-        refuse_finished(directory)
-    dataset, test = load_data(source, schema)
-    if resample:
-        dataset, test = _draw_parts(dataset, test, resample)
-    resolved = find_format(source.train).resolve(source.train, schema or Schema())
-    held_out = None if valid is None else _read_valid(valid, source, resolved)
-    preparation = prepare(dataset, config, valid=held_out, schema=resolved)
-    record = DataRecord(
-        name=source.name,
-        train=dataset.fingerprint(),
-        valid=None if held_out is None else held_out.fingerprint(),
-        resample=resample,
-    )
-    wanted = range(config.members) if member is None else (member,)
-    touched = range(config.members) if overwrite else wanted
-    refuse_foreign_files(directory)
-    with held(*map(directory.member_lock, touched)):
-        run = save_preparation(directory, preparation, record, overwrite=overwrite)
-        _train_members(run, preparation, wanted, watch or Watch(), stop or Stop())
+    with joined() as group:
+        if not overwrite:
+            refuse_finished(directory)
+        dataset, test = load_data(source, schema)
+        if resample:
+            dataset, test = _draw_parts(dataset, test, resample)
+        resolved = find_format(source.train).resolve(source.train, schema or Schema())
+        held_out = None if valid is None else _read_valid(valid, source, resolved)
+        preparation = prepare(dataset, config, valid=held_out, schema=resolved, group=group)
+        record = DataRecord(
+            name=source.name,
+            train=dataset.fingerprint(),
+            valid=None if held_out is None else held_out.fingerprint(),
+            resample=resample,
+        )
+        group.refuse_different(settings=preparation.config, data=record, member=member)
+        wanted = range(config.members) if member is None else (member,)
+        if group.is_first:
+            refuse_foreign_files(directory)
+        with _locks(directory, range(config.members) if overwrite else wanted, group):
+            run = None
+            if group.is_first:
+                run = save_preparation(directory, preparation, record, overwrite=overwrite)
+            shelf, watch, stop = RunShelf(directory), watch or Watch(), stop or Stop()
+            _train_members(run, preparation, shelf, wanted, watch=watch, stop=stop)
+        trained = _conclude(directory, source, test, started) if group.is_first else None
+        return cast(Trained, group.from_first(trained))
+
+
+def _locks(directory: RunDir, members: Iterable[int], group: Group) -> AbstractContextManager[None]:
+    """What the first of the processes holds for all of them."""
+    return held(*map(directory.member_lock, members)) if group.is_first else nullcontext()
+
+
+def _conclude(
+    directory: RunDir, source: DataSource, test: TimeSeriesDataset | None, started: float
+) -> Trained:
+    """Finish the run if all members are there."""
     with held(directory.lock, patience=None):
         run = open_run(directory)
         classifier, report = with_members(run), None
@@ -179,7 +202,7 @@ def train(
     return Trained(
         run=directory.path,
         data=source.name,
-        config=preparation.config,
+        config=classifier.config,
         n_parameters=classifier.members[0].network.n_parameters,
         members=tuple(map(_summary, classifier.members)),
         missing=run.missing,
@@ -220,20 +243,38 @@ def _draw_parts(
 
 
 def _train_members(
-    run: Run, preparation: Preparation, wanted: Iterable[int], watch: Watch, stop: Stop
+    run: Run | None,
+    preparation: Preparation,
+    shelf: RunShelf,
+    wanted: Iterable[int],
+    *,
+    watch: Watch,
+    stop: Stop,
 ) -> None:
-    shelf, missing = RunShelf(run.directory), []
+    """Train what is missing; ``run`` is None in processes that write nothing."""
+    group = preparation.group
+    missing = group.from_first([] if run is None else _missing(run, shelf, wanted))
+    told = Watch() if run is None else watch
+    told = dataclasses.replace(told, should_stop=lambda: group.any(stop.is_asked_for()))
+    seconds = _seconds_between_checkpoints() if group.is_first else math.inf
+    keeper = Keeper(SharedShelf(shelf, group), seconds=seconds)
+    with stop.deferred():
+        for member in fit_members(preparation, missing, watch=told, keeper=keeper):
+            if run is not None:
+                _keep(run, member, preparation)
+        if group.any(stop.is_asked_for()):
+            raise Stopped("told to, all members that were asked for are saved")
+
+
+def _missing(run: Run, shelf: RunShelf, wanted: Iterable[int]) -> list[int]:
+    missing = []
     for k in wanted:
         if k in run.saved:
             logger.info("member %d: already there, kept", k)
             shelf.drop(k)  # for a process that was killed before it could
         else:
             missing.append(k)
-    keeper = Keeper(shelf, seconds=_seconds_between_checkpoints())
-    watch = dataclasses.replace(watch, should_stop=stop.is_asked_for)
-    with stop.deferred():
-        for member in fit_members(preparation, missing, watch=watch, keeper=keeper):
-            _keep(run, member, preparation)
+    return missing
 
 
 def _keep(run: Run, member: Member, preparation: Preparation) -> None:
