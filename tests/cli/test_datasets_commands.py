@@ -290,3 +290,16 @@ def test_a_fetch_killed_at_any_moment_goes_on_when_repeated(site, tmp_path, file
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
     left = {path.name for path in folder.parent.iterdir()} - {NAME, "datasets.sha256"}
     assert all(name.endswith(".lock") for name in left), left
+
+
+def test_a_benchmark_fetches_what_it_needs_and_a_set_that_cannot_be_had_is_a_row(site, tmp_path):
+    tiny = "members = 1\nnetworks = 'tcn'\n[settings]\ntraining.steps = 1\n"
+    (tmp_path / "plan.toml").write_text(f"datasets = ['{NAME}', '{OTHER}']\n{tiny}")
+
+    result = call("benchmark", tmp_path / "plan.toml", "--out", tmp_path / "out", "--json")
+
+    assert result.exit_code == 3, result.output
+    failed, done = json.loads(result.stdout)["runs"]
+    assert (failed["dataset"], done["dataset"]) == (OTHER, NAME)
+    assert "the server answered 404" in failed["failure"]
+    assert 0 <= done["accuracy"] <= 1
