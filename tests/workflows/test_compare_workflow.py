@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsconv.errors import ConfigError, DataError, UnknownNameError
+from tsconv.errors import ConfigError, DataError, RunError, UnknownNameError
 from tsconv.evaluation.published_results import SHORT, USUAL, list_published, read_published
+from tsconv.evaluation.tsml import TsmlResult, dump_result, path_of
 from tsconv.workflows.compare import compare, draw
 from tsconv.workflows.typeset import typeset
 
@@ -122,6 +123,30 @@ def test_tables_with_a_column_a_method_are_taken_too(tmp_path):
 
     assert set(result.scores) == {"mine", "inception", "tcn"}
     assert result.friedman is not None
+
+
+def test_folders_of_tsml_evals_results_stand_beside_those_of_a_benchmark(tmp_path):
+    own = make_runs(tmp_path / "results.csv")
+    result = pd.read_csv(own)
+    for k, name in enumerate(SETS):
+        y_true, proba = np.array([0, 1] * 4), np.tile([0.9, 0.1], (8, 1))
+        proba[1 : 2 * (k % 4) : 2] = [0.2, 0.8]
+        theirs = TsmlResult(
+            dataset=name, classifier="ROCKET", resample=0, y_true=y_true, proba=proba
+        )
+        path = path_of(tmp_path / "tsml", "ROCKET", name, 0)
+        path.parent.mkdir(parents=True)
+        path.write_text(dump_result(theirs))
+
+    both = compare([own.parent, tmp_path / "tsml"])
+
+    assert set(both.scores) == {"inception", "tcn", "ROCKET"}
+    assert both.scores["ROCKET"].loc[SETS[:4]].tolist() == [0.5, 0.625, 0.75, 0.875]
+    mine = result[result["network"] == "tcn"].set_index("dataset")["accuracy"]
+    assert both.scores["tcn"].to_dict() == pytest.approx(mine.to_dict())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match="expected tsml-eval's testResample"):
+        compare([tmp_path / "empty"])
 
 
 def test_equal_names_are_told_apart(tmp_path):

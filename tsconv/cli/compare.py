@@ -20,7 +20,10 @@ class Form(StrEnum):
 
 Tables = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="TABLE...", help="Of collect or benchmark, or with a column a method."),
+    typer.Argument(
+        metavar="TABLE...",
+        help="Of collect or benchmark, with a column a method, or tsml-eval's folder of results.",
+    ),
 ]
 Against = Annotated[
     list[str] | None,

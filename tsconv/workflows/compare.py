@@ -186,14 +186,8 @@ def _compare(
 
 
 def _read_scores(path: Path, metric: str, *, own_split: bool) -> pd.DataFrame:
-    """A file's scores; beside published figures only those on the archive's own split."""
-    try:
-        is_parquet = path.suffix.lower() == ".parquet"
-        table = pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a table of results; {error}") from error
+    """A table's scores; beside published figures only those on the archive's own split."""
+    table = _read_table(path)
     if own_split and "resample" in table:
         others = table["resample"].ne(0)
         if others.any():
@@ -205,6 +199,23 @@ def _read_scores(path: Path, metric: str, *, own_split: bool) -> pd.DataFrame:
             )
         table = table[~others]
     return scores_of(table, metric, where=str(path))
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A file, the table of a benchmark's folder, or a folder of results in tsml-eval's layout."""
+    if path.is_dir():
+        if (own := path / "results.csv").is_file():
+            return _read_table(own)
+        from tsconv.workflows.tsml import read_results  # pulls in torch
+
+        return read_results(path)
+    try:
+        is_parquet = path.suffix.lower() == ".parquet"
+        return pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected a table of results; {error}") from error
 
 
 def _names(against: Sequence[str]) -> Iterator[str]:
