@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 from tsconv.evaluation.comparison import cliques, mean_ranks, pairwise
@@ -33,8 +34,9 @@ def figures(scores):
 
 def cut_texts(figure):
     """Texts that reach over the figure's edge."""
-    figure.canvas.draw()
-    width, height = figure.canvas.get_width_height()
+    canvas = FigureCanvasAgg(figure)  # the figure's own does not lay it out
+    canvas.draw()
+    width, height = canvas.get_width_height()
     boxes = [
         (text.get_text(), text.get_window_extent())
         for axes in figure.axes

@@ -1,7 +1,7 @@
 """All that is reported about one classifier on one labelled set, as tables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,26 @@ class Evaluation:
         }
         return {name: plain(value) for name, value in values.items()}
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Evaluation":
+        """What :meth:`to_dict` made plain, and perhaps more; None is nan again."""
+        table = pd.DataFrame.from_dict(document["table"], orient="index").astype(float)
+        classes = document["classes"]
+        by_class = pd.DataFrame(document["per_class"]).set_index("class")
+        return cls(
+            n_instances=document["n_instances"],
+            table=table,
+            size_curve=pd.DataFrame(document["size_curve"]),
+            disagreement=_number(document["disagreement"]),
+            gain={name: _number(value) for name, value in document["gain"].items()},
+            confusion=pd.DataFrame(
+                document["confusion"],
+                index=pd.Index(classes, name="true"),
+                columns=pd.Index(classes, name="predicted"),
+            ),
+            per_class=by_class.astype(dict.fromkeys(by_class.columns[1:], float)),
+        )
+
 
 def evaluate(y_true: Labels, member_proba: Proba, classes: Sequence[str]) -> Evaluation:
     """What the members and their ensemble are worth.
@@ -99,6 +119,31 @@ def evaluate(y_true: Labels, member_proba: Proba, classes: Sequence[str]) -> Eva
         confusion=confusion_matrix(y_true, predict(proba), classes),
         per_class=per_class_table(y_true, proba, classes),
     )
+
+
+def hardest_instances(y_true: Labels, proba: Proba, most: int) -> list[int]:
+    """The instances whose label got the lowest probability, the lowest first; equals in order."""
+    label_proba = proba[np.arange(len(y_true)), y_true]
+    return [int(n) for n in np.argsort(label_proba, kind="stable")[:most]]
+
+
+def clearest_instances(y_true: Labels, proba: Proba, most: int) -> list[int]:
+    """The instance of each class whose label got the highest probability, then each class's next.
+
+    In the order of classes; with more classes than ``most``, of the first ones only.
+    """
+    label_proba = proba[np.arange(len(y_true)), y_true]
+    order = np.argsort(-label_proba, kind="stable")
+    place = np.empty(len(y_true), dtype=np.int64)  # of each instance within its class
+    for k in np.unique(y_true):
+        members = order[y_true[order] == k]
+        place[members] = np.arange(len(members))
+    chosen = np.lexsort((y_true, place))[:most]
+    return [int(n) for n in chosen[np.lexsort((place[chosen], y_true[chosen]))]]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def plain(value: Any) -> Any:

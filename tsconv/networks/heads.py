@@ -28,6 +28,7 @@ class Head(nn.Module):
         super().__init__()
         if pooling not in POOLINGS:
             raise ValueError(f"expected pooling {' or '.join(POOLINGS)}, found {pooling!r}")
+        self.pooling = pooling
         self.pool = POOLINGS[pooling]
         self.linear = nn.Linear(n_features, n_classes)
         nn.init.xavier_uniform_(self.linear.weight)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tsconv.plots.style import DIVERGING, new_figure, shown, styled
+from tsconv.plots.style import DIVERGING, INK, MOST_LETTERS, new_figure, shown, styled
 
 
 def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figure:
@@ -26,7 +26,7 @@ def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figu
     for row in pairs.to_dict(orient="records"):
         one, other, change = place[row["first"]], place[row["second"]], row["difference"]
         differences[one, other], differences[other, one] = change, -change
-        p = f"p {row['p_holm']:.3f}"
+        p = f"p {row['p_holm']:.3f}" if row["p_holm"] >= 0.0005 else "p < .001"
         counts = (row["wins"], row["draws"], row["losses"])
         words[one, other] = f"{change:+.4f}\n{counts[0]}/{counts[1]}/{counts[2]}\n{p}"
         words[other, one] = f"{-change:+.4f}\n{counts[2]}/{counts[1]}/{counts[0]}\n{p}"
@@ -36,14 +36,14 @@ def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figu
         figure = new_figure(size + 2.6, 0.75 * size + 1.4)
         axes = figure.subplots()
         axes.imshow(differences, cmap=DIVERGING, vmin=-1.6 * most, vmax=1.6 * most, aspect="auto")
-        labels = [shown(name) for name in names]
-        means = [f"{shown(str(name))}\n{mean:.4f}" for name, mean in summary["mean"].items()]
+        labels = [shown(name, MOST_LETTERS) for name in names]
+        means = [f"{name}\n{mean:.4f}" for name, mean in zip(labels, summary["mean"], strict=True)]
         axes.set_yticks(range(len(names)), labels=means)
         axes.set_xticks(range(len(names)), labels=labels, rotation=30, ha="left")
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         for (one, other), text in words.items():
-            axes.text(other, one, text, ha="center", va="center", fontsize=8)
+            axes.text(other, one, text, ha="center", va="center", fontsize=8, color=INK)
         axes.set_xlabel(f"{metric}: row minus column, wins/draws/losses of the row, p after Holm")
         for side in axes.spines.values():
             side.set_visible(False)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tsconv.plots.style import COLOURS, new_figure, shown, styled
 
-SCALE, ROW, BAR, CHARACTER = 3.6, 0.28, 0.16, 0.088  # inches
+SCALE, ROW, BAR, CHARACTER = 2.8, 0.28, 0.16, 0.085  # inches
 
 
 def draw_critical_difference(ranks: pd.Series, cliques: Sequence[Sequence[str]]) -> Figure:

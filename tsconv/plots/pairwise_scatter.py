@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tsconv.plots.style import COLOURS, new_figure, shown, styled
+from tsconv.plots.style import COLOURS, MOST_LETTERS, QUIET, WIDTH, new_figure, shown, styled
 
 NAMED = 4
 """So many of the sets that differ most are named."""
@@ -20,17 +20,17 @@ def draw_scatter(first: pd.Series, second: pd.Series, metric: str) -> Figure:
         metric: what the scores are.
     """
     with styled():
-        figure = new_figure(5.2, 5.2)
+        figure = new_figure(WIDTH, WIDTH)
         axes = figure.subplots()
         axes.scatter(second, first, s=28, color=COLOURS[0], alpha=0.8, zorder=2)
         low = min(first.min(), second.min())
         high = max(first.max(), second.max())
         margin = 0.05 * (high - low) or 0.05
         limits = (low - margin, high + margin)
-        axes.plot(limits, limits, color="grey", linewidth=1, zorder=1)
+        axes.plot(limits, limits, color=QUIET, linewidth=1, zorder=1)
         axes.set(xlim=limits, ylim=limits, aspect="equal")
-        axes.set_xlabel(f"{shown(str(second.name))}, {metric}")
-        axes.set_ylabel(f"{shown(str(first.name))}, {metric}")
+        axes.set_xlabel(f"{shown(str(second.name), MOST_LETTERS)}, {metric}")
+        axes.set_ylabel(f"{shown(str(first.name), MOST_LETTERS)}, {metric}")
         gaps = (first - second).abs().sort_values(ascending=False)
         for name in gaps.index[:NAMED]:
             is_above = first[name] > second[name]
@@ -46,7 +46,7 @@ def draw_scatter(first: pd.Series, second: pd.Series, metric: str) -> Figure:
             )
         wins, losses = int((first > second).sum()), int((first < second).sum())
         draws = len(first) - wins - losses
-        corner: dict[str, Any] = {"transform": axes.transAxes, "color": "dimgrey"}
+        corner: dict[str, Any] = {"transform": axes.transAxes, "color": QUIET}
         axes.text(0.03, 0.97, f"above the line: {wins}", va="top", **corner)
         axes.text(0.97, 0.03, f"below the line: {losses}", ha="right", **corner)
         axes.set_title(f"{len(first)} sets, {draws} draws", fontsize=10)

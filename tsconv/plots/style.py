@@ -6,6 +6,7 @@ global and nothing opens a window.
 """
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,10 @@ DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SEQUENTIAL = "cividis"  # its lightness alone tells the value
 DIVERGING = "PuOr"
+INK, PAPER = "#111111", "#fefefe"  # on coloured ground, where black must stay black
+QUIET = "#808080"  # can be read on white and on black
+MOST_LETTERS = 24  # of a method's name; more leave no room for what it names
+WIDTH = 4.3  # inches; a telephone shows it without scrolling
 SUFFIXES = (".png", ".svg", ".pdf")
 DOTS_PER_INCH = 150
 
@@ -26,6 +31,7 @@ SETTINGS: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.facecolor": "none",
     "axes.grid": False,
     "grid.alpha": 0.3,
     "legend.frameon": False,
@@ -41,17 +47,27 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float = 6.4, height: float = 4.0) -> Figure:
+def new_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
     """An empty figure, sides in inches, that lays itself out."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def to_bytes(figure: Figure, suffix: str) -> bytes:
-    """The figure as a file of this ending holds it; nothing in it tells the time."""
+def to_bytes(figure: Figure, suffix: str, *, transparent: bool = False) -> bytes:
+    """The figure as a file of this ending holds it; nothing in it tells the time.
+
+    Args:
+        figure: what is drawn.
+        suffix: one of :data:`SUFFIXES`.
+        transparent: leave out the white ground.
+    """
     stamp = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
+    ground = "none" if transparent else "auto"
     buffer = io.BytesIO()
-    with styled():
-        figure.savefig(buffer, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=stamp)
+    with styled(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # a box stands for it
+        figure.savefig(
+            buffer, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=stamp, facecolor=ground
+        )
     return buffer.getvalue()
 
 
@@ -60,6 +76,9 @@ def is_drawable(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def shown(text: str) -> str:
-    """Text as it stands: a dollar is no formula."""
+def shown(text: str, most: int | None = None) -> str:
+    """Text as it stands, a dollar being no formula; longer than ``most``, its middle left out."""
+    if most is not None and len(text) > most:
+        head = most // 2
+        text = f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
     return text.replace("$", r"\$")

@@ -1,0 +1,28 @@
+"""The size curve: what each further member of the ensemble gains."""
+
+import pandas as pd
+
+from tsconv.plots import Figure
+from tsconv.plots.style import COLOURS, new_figure, styled
+
+
+def draw_size_curve(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
+    """The metric over ensemble sizes, bars one standard deviation among ensembles of a size.
+
+    Args:
+        table: of :func:`tsconv.evaluation.ensembling.size_curve`: size, mean, sd.
+        metric: what was averaged.
+    """
+    with styled():
+        figure = new_figure()
+        axes = figure.subplots()
+        axes.errorbar(
+            table["size"], table["mean"], yerr=table["sd"], marker="o", color=COLOURS[0], capsize=3
+        )
+        step = max(1, len(table) // 10)
+        axes.set_xticks(table["size"][step - 1 :: step])
+        axes.set(xlabel="members in the ensemble", ylabel=metric)
+        axes.grid(axis="y")
+        if table["mean"].max() - table["mean"].min() + table["sd"].max() < 1e-9:
+            axes.set_ylim(table["mean"].iloc[0] - 0.05, table["mean"].iloc[0] + 0.05)
+    return figure
