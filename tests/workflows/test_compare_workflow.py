@@ -9,7 +9,8 @@ import pytest
 from tsconv.errors import ConfigError, DataError, RunError, UnknownNameError
 from tsconv.evaluation.published_results import SHORT, USUAL, list_published, read_published
 from tsconv.evaluation.tsml import TsmlResult, dump_result, path_of
-from tsconv.workflows.compare import compare, draw
+from tsconv.workflows.compare import compare
+from tsconv.workflows.plot import draw_comparison
 from tsconv.workflows.typeset import typeset
 
 SETS = ["ArrowHead", "Beef", "Coffee", "ECG200", "GunPoint", "Herring", "Meat", "Wine"]
@@ -193,8 +194,8 @@ def test_every_short_name_is_a_published_column():
 def test_figures_are_drawn_and_repeat(tmp_path):
     result = compare([make_runs(tmp_path / "runs.csv")], against=["published"])
 
-    written = draw(result, tmp_path / "one")
-    again = draw(result, tmp_path / "two")
+    written = draw_comparison(result, tmp_path / "one")
+    again = draw_comparison(result, tmp_path / "two")
 
     assert len(written) == 6
     for one, other in zip(written, again, strict=True):

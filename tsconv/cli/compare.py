@@ -25,15 +25,6 @@ Tables = Annotated[
         help="Of collect or benchmark, with a column a method, or tsml-eval's folder of results.",
     ),
 ]
-Against = Annotated[
-    list[str] | None,
-    typer.Option(help="published, for the usual methods, or published:NAME; repeatable."),
-]
-Metric = Annotated[str, typer.Option(help="A column of the tables.")]
-Datasets = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Only these; patterns too; repeatable.")
-]
-Alpha = Annotated[float, typer.Option(help="Level of significance.")]
 Rope = Annotated[
     float | None,
     typer.Option(help="Add Bayesian probabilities; differences up to this are equal.", min=0),
@@ -50,10 +41,10 @@ ListPublished = Annotated[
 def compare(
     tables: Tables = None,
     *,
-    against: Against = None,
-    metric: Metric = "accuracy",
-    datasets: Datasets = None,
-    alpha: Alpha = 0.05,
+    against: options.Against = None,
+    metric: options.Metric = "accuracy",
+    datasets: options.Datasets = None,
+    alpha: options.Alpha = 0.05,
     rope: Rope = None,
     form: FormOption = Form.table,
     figures: Figures = None,
@@ -92,5 +83,7 @@ def compare(
     for name, methods in result.dropped.items():
         console.say(f"left out: {name}, lacked by {', '.join(methods)}")
     if figures is not None:
-        workflow.draw(result, figures)
+        from tsconv.workflows.plot import draw_comparison
+
+        draw_comparison(result, figures)
         console.say(f"figures in {figures}")

@@ -24,7 +24,9 @@ from tsconv.cli.formats import formats
 from tsconv.cli.inspect import inspect
 from tsconv.cli.networks import networks
 from tsconv.cli.options import JSON_ASKED
+from tsconv.cli.plot import plot
 from tsconv.cli.predict import predict
+from tsconv.cli.report import report
 from tsconv.cli.train import train
 from tsconv.errors import Stopped, TSConvError
 from tsconv.stopping import EXIT_CODE
@@ -95,6 +97,8 @@ COMMANDS = (
     benchmark,
     collect,
     compare,
+    report,
+    plot,
     convert,
     networks,
     formats,

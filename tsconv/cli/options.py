@@ -42,6 +42,20 @@ RunPath = Annotated[
     Path,
     typer.Argument(help="A run directory, as train wrote it.", show_default=False),
 ]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN|TABLE...",
+        help="A run directory, or tables of collect or benchmark (.csv, .parquet).",
+        show_default=False,
+    ),
+]
+TestData = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Run: labelled series to test on now; its own test part unless given."
+    ),
+]
 Network = Annotated[
     str | None, typer.Option(help="Network, see `tsconv networks`; inception unless given.")
 ]
@@ -86,6 +100,18 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N; aut
 Precision = Annotated[
     str | None, typer.Option(help="auto, float32 or bfloat16; auto unless given.")
 ]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Tables: beside published, for the usual methods, or published:NAME; repeatable."
+    ),
+]
+Metric = Annotated[str, typer.Option(help="Tables: the column to compare by.")]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Tables: only these sets; patterns too; repeatable."),
+]
+Alpha = Annotated[float, typer.Option(help="Tables: level of significance.")]
 Json = Annotated[
     bool,
     typer.Option("--json", help="One JSON document on standard output.", callback=_remember_json),

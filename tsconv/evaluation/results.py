@@ -43,6 +43,16 @@ def scores_of(table: pd.DataFrame, metric: str, *, where: str = "table") -> pd.D
     )
 
 
+def seconds_of(table: pd.DataFrame, scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Seconds of training behind the scores that :func:`scores_of` found, nan where not told."""
+    if not {"network", "train_seconds", metric} <= set(table):
+        return scores * float("nan")
+    measured = table[table[metric].notna()]
+    if measured["train_seconds"].isna().all():
+        return scores * float("nan")
+    return scores_of(measured, "train_seconds").reindex_like(scores)
+
+
 def method_names(table: pd.DataFrame) -> pd.Series:
     """What each run's method is called: the network, and what else varies in the table."""
     names = table["network"].astype(str)

@@ -20,10 +20,9 @@ from tsconv.evaluation.comparison import (
 )
 from tsconv.evaluation.published_results import USUAL, list_published, read_published
 from tsconv.evaluation.report import plain
-from tsconv.evaluation.results import join_scores, scores_of
-from tsconv.runs.atomic import write_bytes
+from tsconv.evaluation.results import join_scores, scores_of, seconds_of
 
-__all__ = ["Comparison", "compare", "draw", "list_published"]
+__all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
 PUBLISHED = "published"
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
@@ -45,6 +44,7 @@ class Comparison:
         scores: a row a set that all methods have, a column a method, best rank first.
         dropped: sets that not all have, and the methods that lack each.
         summary: a row a method: mean, median, mean_rank, wins (best or sharing it).
+        seconds: of training over these sets, by method; nan where a table does not tell.
         friedman: None for two methods.
         pairs: see :func:`tsconv.evaluation.comparison.pairwise`; with a region of practical
             equivalence also p_better, p_equal and p_worse.
@@ -57,6 +57,7 @@ class Comparison:
     scores: pd.DataFrame
     dropped: dict[str, tuple[str, ...]]
     summary: pd.DataFrame
+    seconds: pd.Series
     friedman: Friedman | None
     pairs: pd.DataFrame
     cliques: tuple[tuple[str, ...], ...]
@@ -71,6 +72,7 @@ class Comparison:
                 "datasets": list(self.scores.index),
                 "dropped": self.dropped,
                 "summary": self.summary.reset_index().to_dict(orient="records"),
+                "seconds": self.seconds.to_dict(),
                 "friedman": None if self.friedman is None else asdict(self.friedman),
                 "pairs": self.pairs.to_dict(orient="records"),
                 "cliques": self.cliques,
@@ -78,6 +80,37 @@ class Comparison:
             }
         )
         return document
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What :func:`compare` compares by, where a command says more than which tables."""
+
+    against: tuple[str, ...] = ()
+    metric: str = "accuracy"
+    datasets: tuple[str, ...] = ()
+    alpha: float = 0.05
+
+    def compare(self, tables: Sequence[Path]) -> Comparison:
+        """The methods of the tables, on these terms."""
+        return compare(
+            tables,
+            against=self.against,
+            metric=self.metric,
+            datasets=self.datasets,
+            alpha=self.alpha,
+        )
+
+    def flags(self) -> list[str]:
+        """As a command line gives them, those that differ from the defaults."""
+        words = [word for each in self.against for word in ("--against", each)]
+        words += [word for each in self.datasets for word in ("--datasets", each)]
+        usual = Terms()
+        if self.metric != usual.metric:
+            words += ["--metric", self.metric]
+        if self.alpha != usual.alpha:
+            words += ["--alpha", f"{self.alpha:g}"]
+        return words
 
 
 def compare(
@@ -107,9 +140,12 @@ def compare(
         raise ConfigError(f"--against: published figures are accuracies, found --metric {metric}")
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha: expected a number between 0 and 1, found {alpha:g}")
-    parts = [_read_scores(path, metric, own_split=bool(against)) for path in tables]
+    results = {path: _comparable(path, own_split=bool(against)) for path in tables}
+    parts = [scores_of(table, metric, where=str(path)) for path, table in results.items()]
+    seconds = [seconds_of(*each, metric) for each in zip(results.values(), parts, strict=True)]
     if against:
         parts.append(read_published(_names(against)))
+        seconds.append(parts[-1] * float("nan"))
     scores = _chosen(join_scores(parts), datasets)
     complete = scores.dropna()
     dropped = _dropped(scores, has_own=scores[parts[0].columns].notna().any(axis=1))
@@ -118,36 +154,15 @@ def compare(
     if len(complete) <= MOST_WITHOUT_POWER:
         logger.warning("%d sets are too few for a test to find any difference", len(complete))
     better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)
-    return _compare(complete, dropped, metric, better=better, alpha=alpha, rope=rope)
-
-
-def draw(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
-    """The comparison's figures as .png and .svg in a folder."""
-    from tsconv.plots.comparison_matrix import draw_matrix
-    from tsconv.plots.critical_difference import draw_critical_difference
-    from tsconv.plots.pairwise_scatter import draw_scatter
-    from tsconv.plots.style import to_bytes
-
-    scores, first, second = comparison.scores, *comparison.scores.columns[:2]
-    ranks = comparison.summary["mean_rank"]
-    figures = {
-        "critical-difference": draw_critical_difference(ranks, comparison.cliques),
-        "scatter": draw_scatter(scores[first], scores[second], comparison.metric),
-        "matrix": draw_matrix(comparison.summary, comparison.pairs, comparison.metric),
-    }
-    written = []
-    for name, figure in figures.items():
-        for suffix in (".png", ".svg"):
-            path = folder / f"{name}{suffix}"
-            write_bytes(path, to_bytes(figure, suffix))
-            written.append(path)
-    return tuple(written)
+    spent = join_scores(seconds).loc[complete.index].sum(skipna=False)
+    return _compare(complete, dropped, metric, spent, better=better, alpha=alpha, rope=rope)
 
 
 def _compare(
     scores: pd.DataFrame,
     dropped: dict[str, tuple[str, ...]],
     metric: str,
+    seconds: pd.Series,
     *,
     better: bool,
     alpha: float,
@@ -179,15 +194,37 @@ def _compare(
         scores=scores,
         dropped=dropped,
         summary=summary,
+        seconds=seconds.reindex(scores.columns),
         friedman=friedman(scores) if scores.shape[1] > 2 else None,
         pairs=pairs,
         cliques=tuple(cliques(ranks, pairs, alpha)),
     )
 
 
-def _read_scores(path: Path, metric: str, *, own_split: bool) -> pd.DataFrame:
-    """A table's scores; beside published figures only those on the archive's own split."""
-    table = _read_table(path)
+def read_results(path: Path) -> pd.DataFrame:
+    """A file, the table of a benchmark's folder, or a folder of results in tsml-eval's layout.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if path.is_dir():
+        if (own := path / "results.csv").is_file():
+            return read_results(own)
+        from tsconv.workflows.tsml import read_results as read_tsml_results  # pulls in torch
+
+        return read_tsml_results(path)
+    try:
+        is_parquet = path.suffix.lower() == ".parquet"
+        return pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected a table of results; {error}") from error
+
+
+def _comparable(path: Path, *, own_split: bool) -> pd.DataFrame:
+    """A file's results; beside published figures only those on the archive's own split."""
+    table = read_results(path)
     if own_split and "resample" in table:
         others = table["resample"].ne(0)
         if others.any():
@@ -198,24 +235,7 @@ def _read_scores(path: Path, metric: str, *, own_split: bool) -> pd.DataFrame:
                 others.sum(),
             )
         table = table[~others]
-    return scores_of(table, metric, where=str(path))
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    """A file, the table of a benchmark's folder, or a folder of results in tsml-eval's layout."""
-    if path.is_dir():
-        if (own := path / "results.csv").is_file():
-            return _read_table(own)
-        from tsconv.workflows.tsml import read_results  # pulls in torch
-
-        return read_results(path)
-    try:
-        is_parquet = path.suffix.lower() == ".parquet"
-        return pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a table of results; {error}") from error
+    return table
 
 
 def _names(against: Sequence[str]) -> Iterator[str]:

@@ -43,7 +43,7 @@ from tsconv.training.loop import EpochRecord, Watch
 from tsconv.workflows.evaluate import Report, evaluate_part
 from tsconv.workflows.predict import prediction_table, write_rows
 
-__all__ = ["EpochRecord", "MemberSummary", "Trained", "Watch", "train"]
+__all__ = ["EpochRecord", "MemberSummary", "Trained", "Watch", "summarize", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ def _conclude(
         data=source.name,
         config=classifier.config,
         n_parameters=classifier.members[0].network.n_parameters,
-        members=tuple(map(_summary, classifier.members)),
+        members=tuple(map(summarize, classifier.members)),
         missing=run.missing,
         test=report,
         seconds=time.monotonic() - started,
@@ -279,7 +279,7 @@ def _missing(run: Run, shelf: RunShelf, wanted: Iterable[int]) -> list[int]:
 
 def _keep(run: Run, member: Member, preparation: Preparation) -> None:
     save_member(run.directory, member, preparation)
-    summary = _summary(member)
+    summary = summarize(member)
     logger.info(
         "member %d: trained in %.1f s, weights of epoch %d kept (%s), train loss %.4f",
         *(member.index, summary.seconds, summary.epoch, summary.selected_by),
@@ -319,7 +319,8 @@ def _finish(
     return report
 
 
-def _summary(member: Member) -> MemberSummary:
+def summarize(member: Member) -> MemberSummary:
+    """How a trained member came out."""
     epochs = {record.epoch: record for record in member.history}
     kept = epochs.get(member.selected.epoch)
     last = member.history[-1] if member.history else None
