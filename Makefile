@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check format-check lint types test fix parity train-step predict-speed wheel clean
+.PHONY: help install demo check format-check lint types test test-slurm slurm-scenario fix parity train-step predict-speed wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,14 @@ lint: $(INSTALLED)  ## ruff's rules
 types: $(INSTALLED)  ## mypy, strict
 	$(BIN)/mypy --strict -p tsconv
 
-test: $(INSTALLED)  ## the whole test suite
-	$(BIN)/python -m pytest -n $(JOBS)
+test: $(INSTALLED)  ## the whole test suite, less what needs a Slurm
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slurm"
+
+test-slurm: $(INSTALLED)  ## jobs on a throw-away Slurm on this machine (slurm-wlm and munge of Debian)
+	$(BIN)/python -m pytest -m slurm
+
+slurm-scenario: $(INSTALLED)  ## a bad night on that Slurm, told in benchmarks/results/slurm_scenario.txt
+	SCENARIO_LOG=benchmarks/results/slurm_scenario.txt $(BIN)/python -m pytest -m slurm tests/slurm/test_scenario.py
 
 fix: $(INSTALLED)  ## format, and repair what ruff can
 	$(BIN)/ruff check --fix .

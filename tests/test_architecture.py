@@ -51,7 +51,7 @@ ONLY_IN = {
     "pooch": {"data"},
     "requests": {"data"},
     "urllib3": {"data"},
-    "platformdirs": {"data"},
+    "platformdirs": {"data", "executors"},
     "filelock": {"data", "runs"},
     "typer": {"cli"},
     "click": {"cli"},

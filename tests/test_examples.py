@@ -24,11 +24,12 @@ def test_python_example_runs(path: Path) -> None:
     assert ran.stdout
 
 
-SCRIPTS = sorted(path for path in EXAMPLES.rglob("*.sh") if path.parent.name != "slurm")
+CLUSTERS = {"slurm", "pbs", "lsf"}
+SCRIPTS = sorted(path for path in EXAMPLES.rglob("*.sh") if path.parent.name not in CLUSTERS)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_shell_example_runs(path: Path) -> None:
+def test_shell_example_runs(path: Path) -> None:  # those for Slurm: tests/slurm
     ran = run(["bash", str(path)])
 
     assert ran.returncode == 0, ran.stderr

@@ -69,9 +69,11 @@ def describe(values: dict[str, Any]) -> str:
     if not values:
         return "starting"
     loss = "" if values["loss"] is None else f", loss {values['loss']:.4f}"
+    rate = "" if values["rate"] is None else f", {values['rate']:.1f} steps/s"
+    left = "" if values["seconds_left"] is None else f", {clock(values['seconds_left'])} left"
     return (
-        f"member {values['member'] + 1} of {values['members']}, "
-        f"step {values['step']} of {values['n_steps']}{loss}"
+        f"member {values['member'] + 1} of {values['members']}, epoch {values['epoch']}, "
+        f"step {values['step']} of {values['n_steps']}{loss}{rate}{left}"
     )
 
 

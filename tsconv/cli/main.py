@@ -27,6 +27,9 @@ from tsconv.cli.options import JSON_ASKED
 from tsconv.cli.plot import plot
 from tsconv.cli.predict import predict
 from tsconv.cli.report import report
+from tsconv.cli.resubmit import resubmit
+from tsconv.cli.status import status
+from tsconv.cli.submit import submit
 from tsconv.cli.train import train
 from tsconv.errors import Stopped, TSConvError
 from tsconv.stopping import EXIT_CODE
@@ -95,6 +98,9 @@ COMMANDS = (
     evaluate,
     inspect,
     benchmark,
+    submit,
+    status,
+    resubmit,
     collect,
     compare,
     report,

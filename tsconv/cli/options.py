@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,6 +56,51 @@ TestData = Annotated[
         "--data", help="Run: labelled series to test on now; its own test part unless given."
     ),
 ]
+PlanFile = Annotated[
+    Path | None, typer.Argument(metavar="[PLAN.toml]", help="The plan; flags replace its entries.")
+]
+PlanDatasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="A set's name, a group such as ucr112, a file or folder; repeatable.",
+    ),
+]
+Traits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trait", help="Only sets that have it, such as univariate or no-missing; repeatable."
+    ),
+]
+Networks = Annotated[
+    list[str] | None, typer.Option("--network", help="Registered name; repeatable.")
+]
+Recipes = Annotated[list[str] | None, typer.Option("--recipe", help="Preset; repeatable.")]
+Sizes = Annotated[
+    list[int] | None, typer.Option("--members", help="Size of the ensemble; repeatable.", min=1)
+]
+Resamples = Annotated[
+    list[int] | None,
+    typer.Option("--resample", help="0: a set's own split; others are drawn; repeatable.", min=0),
+]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Repeatable.", min=0)]
+Benchmark = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a benchmark.", show_default=False)
+]
+BenchmarkOut = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="Where runs, logs and the table of results go."),
+]
+SiteFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--site",
+        metavar="FILE.toml",
+        help="What the site wants of jobs; else that of $TSCONV_SITE.",
+    ),
+]
+Profile = Annotated[str, typer.Option(help="A table of the site's file.")]
 Network = Annotated[
     str | None, typer.Option(help="Network, see `tsconv networks`; inception unless given.")
 ]
@@ -124,3 +169,25 @@ Offline = Annotated[
         callback=_go_offline,
     ),
 ]
+
+
+def plan_flags(
+    *,
+    dataset: list[str] | None,
+    trait: list[str] | None,
+    network: list[str] | None,
+    recipe: list[str] | None,
+    members: list[int] | None,
+    resample: list[int] | None,
+    seed: list[int] | None,
+) -> dict[str, Any]:
+    """What the flags of a plan give, by the names of its entries."""
+    return {
+        "datasets": dataset,
+        "traits": trait,
+        "networks": network,
+        "recipes": recipe,
+        "members": members,
+        "resamples": resample,
+        "seeds": seed,
+    }

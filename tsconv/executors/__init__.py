@@ -1,5 +1,5 @@
 """One file a way to get jobs done; they know nothing of what the jobs are."""
 
-from tsconv.executors.executor import EXECUTORS, Event, Executor, Job
+from tsconv.executors.executor import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
 
-__all__ = ["EXECUTORS", "Event", "Executor", "Job"]
+__all__ = ["BATCH_SYSTEMS", "EXECUTORS", "Event", "Executor", "Job"]

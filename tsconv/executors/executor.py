@@ -67,3 +67,6 @@ class Executor(Protocol):
 
 
 EXECUTORS: Registry[Callable[..., Executor]] = Registry("executor", "tsconv.executors")
+
+BATCH_SYSTEMS = ("slurm",)
+"""What takes all jobs at once and does them some day: a file each, which is no executor."""

@@ -25,18 +25,29 @@ SECONDS_TO_END = 15.0
 STOPPED = 75
 """Exit code of a worker that a signal has ended."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GRANT_VARIABLES = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one worker runs: cores that no other has, and a GPU by its number, if any."""
+    """Where one worker runs.
 
-    cores: tuple[int, ...]
+    Attributes:
+        n_cores: that it may keep busy.
+        cores: which these are, where no other process has them; else the system decides.
+        device: a GPU by its number, if any.
+    """
+
+    n_cores: int
+    cores: tuple[int, ...] | None = None
     device: str | None = None
 
 
 def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tuple[Place, ...]:
     """The cores that this process may use, shared out.
+
+    A batch system need not confine a job to the cores that it grants: where Slurm grants fewer than
+    the affinity mask holds, that many are used, and none is chosen, since others' jobs run there.
 
     Args:
         processes: how many; one a core, or one a device where there are devices.
@@ -46,17 +57,31 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
         ConfigError: more processes than cores.
     """
     cores = sorted(os.sched_getaffinity(0))
-    n_places = processes or len(devices) or len(cores)
-    if n_places > len(cores):
+    n_cores = min(len(cores), _granted() or len(cores))
+    n_places = processes or len(devices) or n_cores
+    if n_places > n_cores:
         raise ConfigError(
-            f"found {n_places} processes, expected at most {len(cores)}: the cores that this "
+            f"found {n_places} processes, expected at most {n_cores}: the cores that this "
             "process may use, one each"
         )
-    shares = [tuple(cores[k::n_places]) for k in range(n_places)]
+    confined = n_cores == len(cores)
+    sizes = [len(range(k, n_cores, n_places)) for k in range(n_places)]
     return tuple(
-        Place(share, devices[k % len(devices)] if devices else None)
-        for k, share in enumerate(shares)
+        Place(
+            n_cores=size,
+            cores=tuple(cores[k::n_places]) if confined else None,
+            device=devices[k % len(devices)] if devices else None,
+        )
+        for k, size in enumerate(sizes)
     )
+
+
+def _granted() -> int | None:
+    """Cores that Slurm grants to each task of the job, None outside of one."""
+    for name in GRANT_VARIABLES:
+        if (value := os.environ.get(name, "")).isdecimal():
+            return max(1, int(value))
+    return None
 
 
 @EXECUTORS.register("local")
@@ -140,7 +165,7 @@ class Worker:
                 env={**os.environ, **_environment(place)},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
-        if hasattr(os, "sched_setaffinity"):
+        if place.cores is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self.process.pid, place.cores)
         threading.Thread(target=self._listen, args=(said,), daemon=True).start()
 
@@ -198,5 +223,5 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment(place: Place) -> dict[str, str]:
-    threads = dict.fromkeys(THREAD_VARIABLES, str(len(place.cores)))
+    threads = dict.fromkeys(THREAD_VARIABLES, str(place.n_cores))
     return threads if place.device is None else {**threads, "CUDA_VISIBLE_DEVICES": place.device}

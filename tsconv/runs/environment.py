@@ -70,6 +70,24 @@ def forget_peak_memory() -> None:
         CLEAR_REFS.write_text("5")
 
 
+def batch_job() -> str | None:
+    """What a batch system calls the job that this process belongs to, None outside of one.
+
+    A task of a Slurm array is named by the array and its index: the last one's own number is that
+    of the whole array.
+    """
+    array, index = map(os.environ.get, ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"))
+    if array and index:
+        return f"{array}_{index}"
+    named = (os.environ.get(name) for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"))
+    return next((name for name in named if name), None)
+
+
+def node_name() -> str:
+    """The machine, by the name that a batch system gives it."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
 def now() -> str:
     """The time, to the second, in ISO 8601 with its zone."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -73,6 +73,11 @@ class RunDir:
         return self.path / "failure.json"
 
     @property
+    def progress(self) -> Path:
+        """How far the process that trains the run is; there only while one does, or died of it."""
+        return self.path / "progress.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that finishes the run."""
         return self.path / ".finish.lock"
@@ -89,7 +94,45 @@ class RunDir:
             self.metrics,
             self.predictions,
             self.failure,
+            self.progress,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkDir:
+    """Many runs, what was asked for, the table of them, and what was handed to a batch system."""
+
+    path: Path
+
+    @property
+    def runs(self) -> Path:
+        """The folder of run directories, a cell's at ``runs/<its name>``."""
+        return self.path / "runs"
+
+    @property
+    def cells(self) -> Path:
+        """Every cell that was ever asked for here: what it is, and what it is expected to take."""
+        return self.path / "cells.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the cells are written."""
+        return self.path / ".cells.lock"
+
+    @property
+    def results(self) -> Path:
+        """The table of all runs, less its ending."""
+        return self.path / "results"
+
+    @property
+    def logs(self) -> Path:
+        """What workers say."""
+        return self.path / "logs"
+
+    @property
+    def submissions(self) -> Path:
+        """A numbered folder for each time that cells were handed to a batch system."""
+        return self.path / "slurm"
 
 
 def default_run(data: str, network: str, seed: int) -> RunDir:

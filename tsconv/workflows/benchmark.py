@@ -7,7 +7,7 @@ of failures and stops nothing. So the same command again does what is left.
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,73 +15,34 @@ from typing import Any
 
 import pandas as pd
 
-from tsconv.executors import EXECUTORS, Event, Executor, Job
+from tsconv.errors import UnknownNameError
+from tsconv.executors import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
+from tsconv.registry import did_you_mean
+from tsconv.runs.environment import batch_job
+from tsconv.runs.paths import BenchmarkDir
 from tsconv.workflows.cell import describe_cell, record_failure
-from tsconv.workflows.collect import collect, to_records, write_tables
-from tsconv.workflows.cost import Shape, correction, estimate_seconds, find_shape
-from tsconv.workflows.plan import Cell, Plan, make_cells
+from tsconv.workflows.collect import collect, tabulate, to_records, write_tables
+from tsconv.workflows.cost import correction
+from tsconv.workflows.plan import read_plan
+from tsconv.workflows.schedule import Schedule, recall, remember, schedule, share_of
 
 __all__ = [
+    "BATCH_SYSTEMS",
     "Benchmarked",
     "Event",
     "OnEvent",
     "Progress",
     "Schedule",
     "make_executor",
+    "plan_cells",
     "run",
     "schedule",
+    "share_of",
 ]
 
 WORKER = (sys.executable, "-m", "tsconv.worker")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """A cell and what it is expected to take, in seconds of one core of a reference processor."""
-
-    cell: Cell
-    seconds: float
-    finished: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule:
-    """What a plan comes to, the longest cell first.
-
-    Attributes:
-        folder: of the benchmark.
-        tasks: all cells.
-        processes: side by side.
-    """
-
-    folder: Path
-    tasks: tuple[Task, ...]
-    processes: int
-
-    @property
-    def left(self) -> tuple[Task, ...]:
-        """What is not finished."""
-        return tuple(task for task in self.tasks if not task.finished)
-
-    @property
-    def seconds(self) -> float:
-        """Estimated time until all is done."""
-        longest = max((task.seconds for task in self.left), default=0.0)
-        return max(longest, sum(task.seconds for task in self.left) / self.processes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, fit for JSON."""
-        return {
-            "folder": str(self.folder),
-            "processes": self.processes,
-            "seconds": self.seconds,
-            "cells": [
-                {"cell": task.cell.name, "seconds": task.seconds, "finished": task.finished}
-                for task in self.tasks
-            ],
-        }
 
 
 @dataclass(kw_only=True, slots=True)
@@ -136,7 +97,7 @@ class Benchmarked:
     Attributes:
         folder: of the benchmark.
         table: a row a cell, of this call and earlier ones; see :mod:`tsconv.workflows.collect`.
-        files: the table as CSV and parquet.
+        files: the table as CSV and parquet; none of a share of the cells.
         seconds: of this call.
     """
 
@@ -172,31 +133,28 @@ def make_executor(
         name: registered.
         processes: side by side, one a core unless given.
         devices: GPUs by their numbers, shared out among the processes.
+
+    Raises:
+        UnknownNameError: nobody has the name.
     """
+    known = (*EXECUTORS.names(), *BATCH_SYSTEMS)
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UnknownNameError(f"unknown executor {name!r}{hint}; known: {', '.join(known)}")
     return EXECUTORS.get(name)(processes=processes, devices=devices)
 
 
-def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
-    """The cells of a plan, with what they are expected to take; nothing is run.
+def plan_cells(
+    plan: Path | None, flags: Mapping[str, Any], folder: Path, *, processes: int = 1
+) -> Schedule:
+    """The schedule of a plan; where none is given, of all that the folder knows.
 
     Raises:
-        TSConvError: data that are not there or cannot be read, settings that do not hold.
+        TSConvError: no plan, or one that does not hold.
     """
-    cells = make_cells(plan)
-    shapes: dict[str, Shape] = {}
-    for cell in cells:
-        if cell.data not in shapes:
-            shapes[cell.data] = find_shape(cell.data)
-    tasks = [
-        Task(
-            cell=cell,
-            seconds=estimate_seconds(cell.config, shapes[cell.data]),
-            finished=cell.directory(folder).done.exists(),
-        )
-        for cell in cells
-    ]
-    ordered = sorted(tasks, key=lambda task: -task.seconds)
-    return Schedule(folder=folder, tasks=tuple(ordered), processes=processes)
+    if plan is None and not any(flags.values()) and BenchmarkDir(folder).cells.exists():
+        return recall(folder, processes=processes)
+    return schedule(read_plan(plan, flags), folder, processes=processes)
 
 
 def run(
@@ -207,32 +165,46 @@ def run(
 ) -> Benchmarked:
     """Run what is left of a schedule, and write ``results.csv`` and ``results.parquet``.
 
+    A share of the cells writes no tables: they are for whoever sees the end of all.
+
     Args:
-        schedule: of :func:`schedule`.
+        schedule: of :func:`schedule`, :func:`recall` or :func:`share_of`.
         executor: who gets the cells done.
         on_event: told of each event and how far it all is.
     """
-    progress = Progress(schedule=schedule)
+    directory, progress = BenchmarkDir(schedule.folder), Progress(schedule=schedule)
     cells = {task.cell.name: task.cell for task in schedule.left}
     jobs = [
         Job(name=name, document=describe_cell(cell, schedule.folder))
         for name, cell in cells.items()
     ]
-    with closing(executor.run(WORKER, jobs, schedule.folder / "logs")) as events:
+    if not schedule.share:
+        remember(schedule)
+    logs = directory.logs / (batch_job() or "")
+    with closing(executor.run(WORKER, jobs, logs)) as events:
         for event in events:
             progress.note(event)
             if event.kind == "failed" and event.values["kind"] == "WorkerDied":
-                directory = cells[event.job].directory(schedule.folder)
-                record_failure(directory, event.values["kind"], event.values["message"])
+                place = cells[event.job].directory(schedule.folder)
+                record_failure(place, event.values["kind"], event.values["message"])
             if on_event is not None:
                 on_event(event, progress)
-    table = collect([schedule.folder])
+    table, files = _collect(schedule)
     return Benchmarked(
         folder=schedule.folder,
         table=table,
-        files=write_tables(table, schedule.folder / "results"),
+        files=files,
         seconds=time.monotonic() - progress.started,
     )
+
+
+def _collect(schedule: Schedule) -> tuple[pd.DataFrame, tuple[Path, ...]]:
+    """The table of the cells, and the files that hold it."""
+    if schedule.share:
+        places = [task.cell.directory(schedule.folder) for task in schedule.tasks]
+        return tabulate((place, schedule.folder) for place in places), ()
+    table = collect([schedule.folder])
+    return table, write_tables(table, BenchmarkDir(schedule.folder).results)
 
 
 def share(values: dict[str, Any]) -> float:

@@ -2,7 +2,6 @@
 
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,8 @@ from tsconv.runs.environment import forget_peak_memory, now
 from tsconv.runs.paths import RunDir
 from tsconv.stopping import Stop
 from tsconv.workflows.plan import Cell
-from tsconv.workflows.train import EpochRecord, Watch, train
-
-SECONDS_BETWEEN_WORDS = 1.0
-
-Tell = Callable[[dict[str, Any]], None]
+from tsconv.workflows.progress import Tell, told
+from tsconv.workflows.train import train
 
 
 def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
@@ -35,7 +31,7 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
 
     Args:
         document: of :func:`describe_cell`.
-        tell: called now and then with how far it is: member, step, n_steps, loss.
+        tell: called now and then with how far it is; see :mod:`tsconv.workflows.progress`.
         stop: whether this process was told to end.
 
     Raises:
@@ -47,14 +43,15 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
     config = from_dict(Config, document["config"])
     forget_peak_memory()
     try:
-        result = train(
-            document["data"],
-            config,
-            out=directory.path,
-            resample=document["resample"],
-            watch=_watch(config.members, tell),
-            stop=stop,
-        )
+        with told(directory, config.members, tell) as watch:
+            result = train(
+                document["data"],
+                config,
+                out=directory.path,
+                resample=document["resample"],
+                watch=watch,
+                stop=stop,
+            )
     except RunHeldError:  # no failure: whoever has it finishes it
         raise
     except Exception as error:
@@ -75,21 +72,3 @@ def record_failure(directory: RunDir, kind: str, message: str, *, told: str = ""
         )
     except TSConvError:  # a folder that cannot be written is what failed
         return
-
-
-def _watch(members: int, tell: Tell) -> Watch:
-    """Tells of a step now and then."""
-    said, loss = 0.0, None
-
-    def on_step(member: int, step: int, n_steps: int) -> None:
-        nonlocal said
-        if time.monotonic() - said >= SECONDS_BETWEEN_WORDS:
-            said = time.monotonic()
-            known = {"member": member, "members": members, "step": step, "n_steps": n_steps}
-            tell({**known, "loss": loss})
-
-    def on_epoch(record: EpochRecord) -> None:
-        nonlocal loss
-        loss = record.train_loss
-
-    return Watch(on_epoch=on_epoch, on_step=on_step)

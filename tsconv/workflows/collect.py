@@ -45,14 +45,20 @@ def collect(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         RunError: a folder that is not there, or no run in any of them.
     """
-    rows: list[dict[str, Any]] = []
+    places: list[tuple[RunDir, Path]] = []
     for folder in folders:
         if not folder.is_dir():
             raise RunError(f"{folder}: expected a folder of runs, found none")
-        rows.extend(_row(directory, folder) for directory in find_runs(folder))
-    if not rows:
+        places.extend((directory, folder) for directory in find_runs(folder))
+    if not places:
         where = ", ".join(map(str, folders))
         raise RunError(f"{where}: expected runs below it, found none")
+    return tabulate(places)
+
+
+def tabulate(places: Iterable[tuple[RunDir, Path]]) -> pd.DataFrame:
+    """A row for each of these runs, each with the folder that it is told to lie in."""
+    rows = [_row(directory, folder) for directory, folder in places]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values([*KEYS, "run"], kind="stable").reset_index(drop=True)
 

@@ -1,0 +1,6 @@
+#!/bin/bash
+# What follows once every task has ended, however it ended.
+@directives
+
+@setup
+@command

@@ -1,0 +1,189 @@
+"""What a plan comes to: its cells and what each is expected to take, kept in the folder.
+
+The folder remembers every cell that was asked for in it, resolved (``cells.json``), so that what is
+left can be done, told of and submitted again without the plan.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsconv.config import Config, from_dict, to_dict
+from tsconv.errors import ConfigError, RunError
+from tsconv.executors.tasks import read_tasks
+from tsconv.registry import did_you_mean
+from tsconv.runs.atomic import read_json, write_json
+from tsconv.runs.lock import held
+from tsconv.runs.paths import BenchmarkDir
+from tsconv.workflows.cost import Shape, estimate_seconds, find_shape
+from tsconv.workflows.packing import share_out
+from tsconv.workflows.plan import Cell, Plan, make_cells
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A cell and what it is expected to take, in seconds of one core of a reference processor."""
+
+    cell: Cell
+    seconds: float
+    finished: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """What a plan comes to, the longest cell first.
+
+    Attributes:
+        folder: of the benchmark.
+        tasks: all cells, or those of a share.
+        processes: side by side.
+        share: this is some of the cells only; others do the rest.
+    """
+
+    folder: Path
+    tasks: tuple[Task, ...]
+    processes: int
+    share: bool = False
+
+    @property
+    def left(self) -> tuple[Task, ...]:
+        """What is not finished."""
+        return tuple(task for task in self.tasks if not task.finished)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time until all is done."""
+        longest = max((task.seconds for task in self.left), default=0.0)
+        return max(longest, sum(task.seconds for task in self.left) / self.processes)
+
+    def only(self, names: Iterable[str]) -> "Schedule":
+        """The schedule of some cells.
+
+        Raises:
+            ConfigError: a cell that is not among those of the plan.
+        """
+        tasks = {task.cell.name: task for task in self.tasks}
+        for name in (wanted := tuple(names)):
+            if name not in tasks:
+                hint = did_you_mean(name, tasks)
+                raise ConfigError(f"expected a cell of {self.folder}, found {name!r}{hint}")
+        return dataclasses.replace(self, tasks=tuple(tasks[name] for name in wanted), share=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, fit for JSON."""
+        return {
+            "folder": str(self.folder),
+            "processes": self.processes,
+            "seconds": self.seconds,
+            "cells": [
+                {"cell": task.cell.name, "seconds": task.seconds, "finished": task.finished}
+                for task in self.tasks
+            ],
+        }
+
+
+def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
+    """The cells of a plan, with what they are expected to take; nothing is run.
+
+    Raises:
+        TSConvError: data that are not there or cannot be read, settings that do not hold.
+    """
+    cells = make_cells(plan)
+    shapes: dict[str, Shape] = {}
+    for cell in cells:
+        if cell.data not in shapes:
+            shapes[cell.data] = find_shape(cell.data)
+    seconds = [estimate_seconds(cell.config, shapes[cell.data]) for cell in cells]
+    return _scheduled(zip(cells, seconds, strict=True), folder, processes)
+
+
+def remember(schedule: Schedule) -> None:
+    """Keep the cells of a schedule in its folder, beside those that it knows already."""
+    directory = BenchmarkDir(schedule.folder)
+    with held(directory.lock, patience=None):
+        known = read_json(directory.cells)["cells"] if directory.cells.exists() else {}
+        new = {task.cell.name: _describe(task) for task in schedule.tasks}
+        if known != (both := {**known, **new}):
+            write_json(directory.cells, {"format_version": FORMAT_VERSION, "cells": both})
+
+
+def recall(folder: Path, *, processes: int = 1) -> Schedule:
+    """All cells that were ever asked for in a folder.
+
+    Raises:
+        RunError: the folder knows of none.
+    """
+    directory = BenchmarkDir(folder)
+    if not directory.cells.exists():
+        raise RunError(
+            f"{folder}: expected the folder of a benchmark, found no {directory.cells.name}; "
+            "`tsconv benchmark PLAN` and `tsconv submit PLAN` write it"
+        )
+    document = read_json(directory.cells)
+    if document["format_version"] > FORMAT_VERSION:
+        raise RunError(f"{directory.cells}: written by a newer tsconv")
+    known = document["cells"].values()
+    pairs = [
+        (
+            Cell(
+                dataset=each["dataset"],
+                data=each["data"],
+                config=from_dict(Config, each["config"]),
+                resample=each["resample"],
+            ),
+            each["seconds"],
+        )
+        for each in known
+    ]
+    return _scheduled(pairs, folder, processes)
+
+
+def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Schedule:
+    """One task's cells.
+
+    Args:
+        schedule: of all.
+        tasks: a file with a line of cells for each task, or how many tasks of like cost to make;
+            these depend on the plan alone, not on what is finished.
+        number: of the task, from 0.
+
+    Raises:
+        ConfigError: no such task, no such file, or one of the two without the other.
+    """
+    if tasks is None or number is None:
+        raise ConfigError("expected --tasks and --task together: the list, and the number in it")
+    if tasks.isdecimal():
+        seconds = {task.cell.name: task.seconds for task in schedule.tasks}
+        shares = share_out(seconds, max(1, int(tasks)))
+        shares += ((),) * (int(tasks) - len(shares))  # more tasks than cells: some have none
+    else:
+        shares = read_tasks(Path(tasks))
+    if not 0 <= number < len(shares):
+        raise ConfigError(
+            f"--task {number}: expected 0 to {len(shares) - 1}, the tasks of {tasks} from 0"
+        )
+    return schedule.only(shares[number])
+
+
+def _scheduled(cells: Iterable[tuple[Cell, float]], folder: Path, processes: int) -> Schedule:
+    tasks = [
+        Task(cell=cell, seconds=seconds, finished=cell.directory(folder).done.exists())
+        for cell, seconds in cells
+    ]
+    ordered = sorted(tasks, key=lambda task: -task.seconds)
+    return Schedule(folder=folder, tasks=tuple(ordered), processes=processes)
+
+
+def _describe(task: Task) -> dict[str, Any]:
+    cell = task.cell
+    return {
+        "dataset": cell.dataset,
+        "data": cell.data,
+        "resample": cell.resample,
+        "seconds": round(task.seconds, 1),
+        "config": to_dict(cell.config),
+    }
