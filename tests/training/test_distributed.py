@@ -85,6 +85,15 @@ def test_processes_hold_the_same_weights_bit_for_bit(trained, case):
     assert difference(first, second) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads from /proc")
+@pytest.mark.parametrize("rank", range(2))
+def test_no_thread_of_the_group_is_left_to_abort_the_process_at_its_end(trained, rank):
+    threads = read_history(trained[1], "threads", rank)
+
+    assert threads
+    assert not [name for name in threads if "gloo" in name]
+
+
 def test_patience_ends_all_processes_after_the_same_epoch(trained):
     _, together = trained
 

@@ -66,6 +66,12 @@ def main(folder, cases):
             save_file(member.network.state_dict(), folder / f"{name}-{rank}.safetensors")
             history = [{**asdict(each), "seconds": 0} for each in member.history]
             (folder / f"{name}-{rank}.json").write_text(json.dumps(history))
+    (folder / f"threads-{rank}.json").write_text(json.dumps(list_threads()))
+
+
+def list_threads():
+    """The names of this process's threads, also of those that are not Python's."""
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
 
 
 if __name__ == "__main__":

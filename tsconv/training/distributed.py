@@ -223,6 +223,10 @@ def joined() -> Iterator[Group]:
     import torch
     import torch.distributed as dist
 
+    # Imported later it would take the group for a default argument, and outlive it with gloo's
+    # threads; of these one that still holds a tensor when Python ends aborts the process.
+    import torch.distributed.nn.functional
+
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _not_alone():
         dist.init_process_group(backend, timeout=LONGEST_WAIT)
