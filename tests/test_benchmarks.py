@@ -37,7 +37,7 @@ def test_train_step_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:
     assert (tmp_path / "train_step.md").read_text("utf-8") == ran.stdout
     rounds = pd.read_csv(tmp_path / "train_step.csv")
     assert set(rounds["contestant"]) >= {"tsconv", "tsconv float32"}
-    assert (rounds["steps"] == 12).all()
+    assert (rounds["steps"] == 36).all()
 
 
 def test_predict_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:

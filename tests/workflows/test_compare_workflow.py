@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsconv.errors import ConfigError, DataError, RunError, UnknownNameError
+from tsconv.errors import ConfigError, DataError, UnknownNameError
 from tsconv.evaluation.published_results import SHORT, USUAL, list_published, read_published
 from tsconv.evaluation.tsml import TsmlResult, dump_result, path_of
 from tsconv.workflows.compare import compare
@@ -146,7 +146,7 @@ def test_folders_of_tsml_evals_results_stand_beside_those_of_a_benchmark(tmp_pat
     mine = result[result["network"] == "tcn"].set_index("dataset")["accuracy"]
     assert both.scores["tcn"].to_dict() == pytest.approx(mine.to_dict())
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match="expected tsml-eval's testResample"):
+    with pytest.raises(DataError, match=r"expected a table.*tsml-eval's testResample"):
         compare([tmp_path / "empty"])
 
 

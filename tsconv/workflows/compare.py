@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tsconv.errors import ConfigError, DataError
+from tsconv.errors import ConfigError, DataError, RunError
 from tsconv.evaluation.comparison import (
     Friedman,
     bayesian_signed_rank,
@@ -212,7 +212,13 @@ def read_results(path: Path) -> pd.DataFrame:
             return read_results(own)
         from tsconv.workflows.tsml import read_results as read_tsml_results  # pulls in torch
 
-        return read_tsml_results(path)
+        try:
+            return read_tsml_results(path)
+        except RunError as error:
+            raise DataError(
+                f"{path}: expected a table of results, a benchmark's folder with results.csv, or "
+                "tsml-eval's testResample*.csv below it; found none; `tsconv collect` makes a table"
+            ) from error
     try:
         is_parquet = path.suffix.lower() == ".parquet"
         return pd.read_parquet(path) if is_parquet else pd.read_csv(path, comment="#")
