@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One network by the processes of two nodes. From the folder of your data, on the login node:
-#     sbatch two_nodes.sh GunPoint runs/gunpoint [more options of tsconv train]
+#     sbatch examples/slurm/two_nodes.sh [GunPoint [runs/two-nodes [more options of tsconv train]]]
 #SBATCH --job-name=tsconv
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -11,12 +11,13 @@
 #SBATCH --requeue
 # With GPUs: #SBATCH --gpus-per-node=4
 set -uo pipefail
-data=$1
-run=$2
-shift 2
+data=${1:-GunPoint}
+run=${2:-runs/two-nodes}
+options=("${@:3}" ${STEPS:+--set training.steps="$STEPS"})
 
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-export RENDEZVOUS="$head:$((20000 + SLURM_JOB_ID % 20000))" # a port that no other job takes
+address=$(scontrol show node "$head" | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') # where Slurm finds it
+export RENDEZVOUS="$address:$((20000 + SLURM_JOB_ID % 20000))" # a port that no other job takes
 export PROCESSES=${SLURM_GPUS_ON_NODE:-1}
 export OMP_NUM_THREADS=$((SLURM_CPUS_PER_TASK / PROCESSES > 0 ? SLURM_CPUS_PER_TASK / PROCESSES : 1))
 
@@ -26,7 +27,7 @@ srun --kill-on-bad-exit=1 bash -c '
     trap "" USR1
     exec torchrun --nnodes="$SLURM_NNODES" --nproc-per-node="$PROCESSES" \
         --rdzv-id="$SLURM_JOB_ID" --rdzv-backend=c10d --rdzv-endpoint="$RENDEZVOUS" \
-        -m tsconv train "$@"' train "$data" --out "$run" --offline "$@"
+        -m tsconv train "$@"' train "$data" --out "$run" --offline "${options[@]}"
 code=$?
 
 # torchrun ends with 1 whatever its workers end with; one that was stopped ended with 75.
