@@ -204,6 +204,19 @@ def test_a_lock_is_renewed_as_long_as_it_is_held(path, quick):
         assert state_of(path, None) == "alive"
 
 
+def test_who_takes_a_lock_sweeps_out_what_killed_processes_left_and_nothing_of_living_ones(
+    path, quick
+):
+    drafts = [path.with_name(f".{path.name}-{word}.tmp") for word in ("dead", "far", "alive")]
+    write_owner(drafts[0], started=0)
+    write_owner(drafts[1], host="node7", boot="another")
+    write_owner(drafts[2])
+    age(drafts[1], module.STALE_AFTER + 10)
+
+    with held(path):
+        assert sorted(path.parent.iterdir()) == sorted([path, drafts[2]])
+
+
 def test_a_lock_without_words_is_given_up_when_it_is_old(path, quick):
     path.parent.mkdir()
     path.touch()

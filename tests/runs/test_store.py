@@ -54,6 +54,21 @@ def make_finished_run(path):
     return directory, preparation
 
 
+def test_a_finished_run_is_free_of_what_killed_writers_left(tmp_path):
+    directory, preparation = RunDir(tmp_path), make_preparation(members=1)
+    save_preparation(directory, preparation, make_record())
+    save_member(directory, fit_member(preparation, 0), preparation)
+    written = (*directory.files, directory.weights(0), directory.record(0))
+    for path in (*written, *directory.checkpoints(0)):
+        path.with_name(f".{path.name}-0.tmp").touch()
+    waiting = directory.members / ".0.lock-0.tmp"  # of who may be about to take its turn
+    waiting.touch()
+
+    finish(directory)
+
+    assert list(tmp_path.rglob(".*")) == [waiting]
+
+
 def test_a_run_loads_as_the_classifier_that_was_saved(tmp_path):
     directory, preparation = make_finished_run(tmp_path / "run")
     members = tuple(fit_member(preparation, k) for k in range(2))

@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: written beside their place, then moved into it."""
+"""Files that are either whole or not there: written beside their place, then moved into it.
+
+A process that is killed leaves its draft, a hidden file, until somebody sweeps.
+"""
 
 import json
 import os
@@ -36,6 +39,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, start: str = "") -> None:
+    """Take away the drafts that killed writers left of files whose names begin so.
+
+    Only for who knows that nobody writes these files now. Drafts of locks are left: whoever waits
+    for a turn makes them at any time.
+    """
+    for path in folder.glob(f".{start}*.tmp"):
+        if ".lock-" not in path.name:
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -71,6 +71,7 @@ def held(*paths: Path, patience: float | None = PATIENCE) -> Iterator[None]:
         for path in paths:
             _take(path, owner, patience)
             at_the_end.callback(_release, path, owner)
+            _sweep(path)
         threading.Thread(target=_renew, args=(paths, owner, released), daemon=True).start()
         yield
 
@@ -202,6 +203,19 @@ def _take_away(path: Path, holder: Owner | None) -> None:
             with suppress(OSError):
                 os.link(aside, path)
         aside.unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Take away what processes that were killed left while they tried to take the lock."""
+    for draft in path.parent.glob(f".{path.name}-*.tmp"):
+        owner = read_owner(draft)
+        if owner is not None and owner.process.is_of_here:
+            is_left = not owner.process.is_alive
+        else:
+            is_left = _is_old(draft)
+        if is_left:
+            with suppress(OSError):
+                draft.unlink()
 
 
 def job_name(environment: Mapping[str, str]) -> str | None:

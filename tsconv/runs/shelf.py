@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tsconv.runs.atomic import replacing
+from tsconv.runs.atomic import replacing, sweep
 from tsconv.runs.paths import RunDir
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,11 @@ class RunShelf:
                 path.unlink()
 
     def drop(self, member: int) -> None:
-        """Take away a member's checkpoints, and what a kill left of those being written."""
+        """Take away a member's checkpoints, and what kills left of what was being written."""
         for path in self.directory.checkpoints(member):
             path.unlink(missing_ok=True)
-        for path in self.directory.members.glob(f".{member}.*.tmp"):
-            if not path.name.startswith(f".{member}.lock"):  # of a process that waits for its turn
-                path.unlink(missing_ok=True)
+        self.sweep(member)
+
+    def sweep(self, member: int) -> None:
+        """Take away what kills left of a member's files that were being written."""
+        sweep(self.directory.members, f"{member}.")

@@ -24,7 +24,7 @@ from tsconv.config import Config, from_dict, to_dict
 from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import RunError, TSConvError
-from tsconv.runs.atomic import read_json, write_bytes, write_json
+from tsconv.runs.atomic import read_json, sweep, write_bytes, write_json
 from tsconv.runs.environment import (
     describe_arithmetic,
     describe_environment,
@@ -162,6 +162,8 @@ def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
     }
     write_json(directory.environment, {**environment, **known})
     directory.failure.unlink(missing_ok=True)
+    for folder in (directory.path, directory.members):
+        sweep(folder)  # all members are there: nobody else writes
     write_bytes(directory.done, b"")
 
 
@@ -247,8 +249,10 @@ def clear(directory: RunDir) -> None:
     for path in directory.files:
         path.unlink(missing_ok=True)
     for path in directory.members.glob("*"):
-        if path.suffix in (".json", ".safetensors", ".tmp"):
+        if path.suffix in (".json", ".safetensors"):
             path.unlink(missing_ok=True)
+    for folder in (directory.path, directory.members):
+        sweep(folder)
 
 
 def _describe_classifier(ensemble: Preparation | Classifier, data: DataRecord) -> dict[str, Any]:

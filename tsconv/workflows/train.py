@@ -273,6 +273,7 @@ def _missing(run: Run, shelf: RunShelf, wanted: Iterable[int]) -> list[int]:
             logger.info("member %d: already there, kept", k)
             shelf.drop(k)  # for a process that was killed before it could
         else:
+            shelf.sweep(k)
             missing.append(k)
     return missing
 
