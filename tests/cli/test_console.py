@@ -6,7 +6,7 @@ from tsconv.cli import console
 from tsconv.cli.console import Lines, Pace
 
 
-def test_lines_come_soon_at_first_and_then_once_a_minute(capsys, monkeypatch):
+def test_lines_come_soon_then_once_a_minute_and_count_members_as_files_do(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     lines = Lines(members=2, last=1)
@@ -18,7 +18,7 @@ def test_lines_come_soon_at_first_and_then_once_a_minute(capsys, monkeypatch):
     said = capsys.readouterr().err.splitlines()
     steps = [int(line.split("step ")[1].split()[0]) for line in said]
     assert steps == [5, 15, 35, 75, 135, 195, 255]
-    assert all("member 1 of 2, step" in line and "left" in line for line in said)
+    assert all("member 0 (of 2), step" in line and "left" in line for line in said)
 
 
 def test_time_left_counts_the_members_to_come(monkeypatch):

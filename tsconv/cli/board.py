@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tsconv.cli.console import clock, say_timed
+from tsconv.cli.console import clock, place, say_timed
 
 if TYPE_CHECKING:
     from tsconv.workflows.benchmark import Event, OnEvent, Progress, Schedule
@@ -72,7 +72,7 @@ def describe(values: dict[str, Any]) -> str:
     rate = "" if values["rate"] is None else f", {values['rate']:.1f} steps/s"
     left = "" if values["seconds_left"] is None else f", {clock(values['seconds_left'])} left"
     return (
-        f"member {values['member'] + 1} of {values['members']}, epoch {values['epoch']}, "
+        f"{place(values['member'], values['members'])}, epoch {values['epoch']}, "
         f"step {values['step']} of {values['n_steps']}{loss}{rate}{left}"
     )
 

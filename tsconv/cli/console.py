@@ -118,7 +118,7 @@ class Lines(Pace):
         now = time.monotonic()
         if now - self.said >= self.pause:
             self.said, self.pause = now, min(2 * self.pause, LONGEST_PAUSE)
-            where = f"member {member + 1} of {self.members}, step {step} of {n_steps}"
+            where = f"{place(member, self.members)}, step {step} of {n_steps}"
             say_timed(f"{where}, {self.describe()}")
 
 
@@ -135,7 +135,7 @@ class Bar(Pace):
         super().on_step(member, step, n_steps)
         self.progress.update(
             self.task,
-            description=f"member {member + 1} of {self.members}",
+            description=place(member, self.members),
             total=n_steps,
             completed=step,
             pace=self.describe(),
@@ -176,6 +176,11 @@ def _progress() -> "Progress":
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def place(member: int, members: int) -> str:
+    """Which member it is, counted from 0 as its files are, and of how many."""
+    return f"member {member} (of {members})"
 
 
 def clock(seconds: float) -> str:

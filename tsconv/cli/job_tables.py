@@ -60,7 +60,7 @@ def _pace(each: "CellStatus") -> tuple[Any, ...]:
         return (None,) * len(_HEADINGS)
     rate, left = told["rate"], told["seconds_left"]
     return (
-        f"{told['member'] + 1} of {told['members']}",
+        f"{told['member']} (of {told['members']})",
         told["epoch"],
         f"{told['step']} of {told['n_steps']}",
         told["loss"],
