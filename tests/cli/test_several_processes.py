@@ -122,6 +122,19 @@ def test_an_error_of_all_processes_is_told_once(tmp_path):
     assert "--member 7: expected 0 to 0" in told[0]
 
 
+def test_a_benchmark_by_several_processes_is_refused_in_one_line(tmp_path):
+    words = ["benchmark", "--dataset", "GunPoint", "--out", str(tmp_path / "out")]
+    ended = run([sys.executable, *TORCHRUN, *words])
+
+    assert ended.returncode != 0
+    told = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert told == [
+        "error: tsconv benchmark: found 2 processes that torchrun started, expected one without "
+        "torchrun; its cells run side by side: --processes N, --gpu N"
+    ]
+    assert not (tmp_path / "out").exists()
+
+
 def test_who_finds_the_run_finished_says_so_once_and_leaves_it(tmp_path):
     command = make_command(TSCONV, tmp_path / "run", steps=2)
     assert run(command).returncode == 0

@@ -72,7 +72,9 @@ def benchmark(
     )
     with listening():
         from tsconv.workflows import benchmark as workflow
+        from tsconv.workflows.place import refuse_several
 
+        refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
         if executor in workflow.BATCH_SYSTEMS and not dry_run:
             schedule = workflow.plan_cells(plan, flags, out)
             hand_in(schedule, file=site, profile=profile, processes=processes, json=json)
