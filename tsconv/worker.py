@@ -42,7 +42,7 @@ def main() -> None:
 
 def do(document: dict[str, Any], out: IO[str], stop: Stop) -> None:
     """One job; an error of any kind is told, and the next job can come."""
-    from tsconv.workflows.cell import run_cell
+    from tsconv.workflows.run_cell import run_cell
 
     def tell(kind: str, values: dict[str, Any]) -> None:
         out.write(json.dumps({kind: values}) + "\n")

@@ -18,10 +18,11 @@ from tsconv.executors.local import Local
 from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
 from tsconv.workflows.benchmark import Progress, run, schedule
-from tsconv.workflows.cell import describe_cell, run_cell
+from tsconv.workflows.cell import describe_cell
 from tsconv.workflows.collect import COLUMNS, collect, write_table
 from tsconv.workflows.cost import Shape, correction, estimate_seconds
 from tsconv.workflows.plan import Plan, make_cells, read_plan
+from tsconv.workflows.run_cell import run_cell
 from tsconv.workflows.tsml import read_results, write_results
 
 SETTINGS = {"training": {"steps": 3}, "network": {"options": {"levels": 2, "width": 4}}}
@@ -160,7 +161,7 @@ def test_a_cell_that_fails_is_a_row_and_stops_nothing_and_is_tried_again(data, t
 
 
 def test_a_mistake_of_ours_is_a_row_too(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tsconv.workflows.cell.train", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("tsconv.workflows.run_cell.train", lambda *_, **__: 1 / 0)
     cell = make_cells(make_plan(data))[0]
 
     with pytest.raises(ZeroDivisionError):

@@ -8,7 +8,7 @@ import pytest
 
 from tsconv.errors import RunError
 from tsconv.executors.slurm import Queued
-from tsconv.runs.environment import node_name
+from tsconv.runs.host import node_name
 from tsconv.workflows import status as workflow
 from tsconv.workflows.benchmark import plan_cells
 from tsconv.workflows.packing import share_out

@@ -25,12 +25,8 @@ from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import RunError, TSConvError
 from tsconv.runs.atomic import read_json, sweep, write_bytes, write_json
-from tsconv.runs.environment import (
-    describe_arithmetic,
-    describe_environment,
-    now,
-    peak_memory_mb,
-)
+from tsconv.runs.environment import describe_arithmetic, describe_environment
+from tsconv.runs.host import now, peak_memory_mb
 from tsconv.runs.paths import RunDir
 from tsconv.runs.shelf import RunShelf
 

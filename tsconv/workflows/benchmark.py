@@ -18,13 +18,14 @@ import pandas as pd
 from tsconv.errors import UnknownNameError
 from tsconv.executors import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
 from tsconv.registry import did_you_mean
-from tsconv.runs.environment import batch_job
+from tsconv.runs.host import batch_job
 from tsconv.runs.paths import BenchmarkDir
-from tsconv.workflows.cell import describe_cell, record_failure
+from tsconv.workflows.cell import describe_cell
 from tsconv.workflows.collect import collect, tabulate, to_records, write_tables
-from tsconv.workflows.cost import correction
+from tsconv.workflows.cost import correction, schedule
 from tsconv.workflows.plan import read_plan
-from tsconv.workflows.schedule import Schedule, recall, remember, schedule, share_of
+from tsconv.workflows.run_cell import record_failure
+from tsconv.workflows.schedule import Schedule, recall, remember, share_of
 
 __all__ = [
     "BATCH_SYSTEMS",

@@ -1,74 +1,46 @@
-"""One cell of a benchmark, as a worker does it: a run, or a record of why there is none."""
+"""One cell of a benchmark: which run it is, and where it lies."""
 
-import time
-import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, from_dict, to_dict
-from tsconv.errors import RunHeldError, TSConvError
-from tsconv.runs.atomic import write_json
-from tsconv.runs.environment import forget_peak_memory, now
+from tsconv.config import Config, to_dict
 from tsconv.runs.paths import RunDir
-from tsconv.stopping import Stop
-from tsconv.workflows.plan import Cell
-from tsconv.workflows.progress import Tell, told
-from tsconv.workflows.train import train
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One run of a benchmark.
+
+    Attributes:
+        dataset: what the set is called.
+        data: where it is: a name, a file or a folder.
+        config: resolved.
+        resample: 0 for the set's own split.
+    """
+
+    dataset: str
+    data: str
+    config: Config
+    resample: int
+
+    @property
+    def name(self) -> str:
+        """What tells the cell from others: the folders of its run."""
+        config = self.config
+        parts = (self.dataset, config.network.name, f"{config.recipe}-x{config.members}")
+        return "/".join((*parts, f"resample-{self.resample}", f"seed-{config.seed}"))
+
+    def directory(self, folder: Path) -> RunDir:
+        """Where its run lies, in a benchmark's folder."""
+        return RunDir(folder / "runs" / self.name)
 
 
 def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
-    """What :func:`run_cell` needs to know, in JSON's types."""
+    """What :func:`tsconv.workflows.run_cell.run_cell` needs to know, in JSON's types."""
     return {
         "data": cell.data,
         "config": to_dict(cell.config),
         "resample": cell.resample,
         "out": str(cell.directory(folder).path),
     }
-
-
-def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> dict[str, Any]:
-    """Finish a run, or find it finished; seconds and accuracy are given back.
-
-    Args:
-        document: of :func:`describe_cell`.
-        tell: called now and then with how far it is; see :mod:`tsconv.workflows.progress`.
-        stop: whether this process was told to end.
-
-    Raises:
-        Exception: whatever goes wrong, once ``failure.json`` says so.
-        RunHeldError: another process has this cell.
-        Stopped: ``stop`` was asked for.
-    """
-    directory, started = RunDir(Path(document["out"])), time.monotonic()
-    config = from_dict(Config, document["config"])
-    forget_peak_memory()
-    try:
-        with told(directory, config.members, tell) as watch:
-            result = train(
-                document["data"],
-                config,
-                out=directory.path,
-                resample=document["resample"],
-                watch=watch,
-                stop=stop,
-            )
-    except RunHeldError:  # no failure: whoever has it finishes it
-        raise
-    except Exception as error:
-        if directory.done.exists():  # before, or by another process meanwhile
-            return {"seconds": 0.0, "accuracy": None}
-        record_failure(directory, type(error).__name__, str(error), told=traceback.format_exc())
-        raise
-    accuracy = None if result.test is None else result.test.evaluation.metrics["accuracy"]
-    return {"seconds": time.monotonic() - started, "accuracy": accuracy}
-
-
-def record_failure(directory: RunDir, kind: str, message: str, *, told: str = "") -> None:
-    """Keep why a run did not finish; the run that does takes the record away."""
-    try:
-        write_json(
-            directory.failure,
-            {"kind": kind, "message": " ".join(message.split()), "traceback": told, "time": now()},
-        )
-    except TSConvError:  # a folder that cannot be written is what failed
-        return

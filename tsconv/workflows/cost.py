@@ -7,6 +7,7 @@ them for the machine at hand, so only their proportion matters for long.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -17,6 +18,8 @@ from tsconv.data.archive import load_data, locate
 from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.training.loop import count_steps
+from tsconv.workflows.plan import Plan, make_cells
+from tsconv.workflows.schedule import Schedule, arrange
 
 SECONDS_A_STEP = 0.015
 PRODUCTS_A_SECOND = 2.9e10
@@ -41,6 +44,21 @@ def shape_of(train: TimeSeriesDataset) -> Shape:
         n_timepoints=train.n_timepoints,
         n_classes=max(2, train.n_classes),
     )
+
+
+def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
+    """The cells of a plan, with what they are expected to take; nothing is run.
+
+    Raises:
+        TSConvError: data that are not there or cannot be read, settings that do not hold.
+    """
+    cells = make_cells(plan)
+    shapes: dict[str, Shape] = {}
+    for cell in cells:
+        if cell.data not in shapes:
+            shapes[cell.data] = find_shape(cell.data)
+    seconds = [estimate_seconds(cell.config, shapes[cell.data]) for cell in cells]
+    return arrange(zip(cells, seconds, strict=True), folder, processes)
 
 
 def find_shape(data: str) -> Shape:

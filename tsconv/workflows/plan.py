@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, load_config, read_toml
+from tsconv.config import load_config, read_toml
 from tsconv.data.archive import absent, is_offline, locate
 from tsconv.data.catalogue import Entry, find_entries, groups, select
 from tsconv.data.layouts import DataSource
 from tsconv.errors import ConfigError, UnknownNameError
 from tsconv.registry import did_you_mean
-from tsconv.runs.paths import RunDir
+from tsconv.workflows.cell import Cell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,34 +52,6 @@ class Plan:
     resamples: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
     settings: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One run of a benchmark.
-
-    Attributes:
-        dataset: what the set is called.
-        data: where it is: a name, a file or a folder.
-        config: resolved.
-        resample: 0 for the set's own split.
-    """
-
-    dataset: str
-    data: str
-    config: Config
-    resample: int
-
-    @property
-    def name(self) -> str:
-        """What tells the cell from others: the folders of its run."""
-        config = self.config
-        parts = (self.dataset, config.network.name, f"{config.recipe}-x{config.members}")
-        return "/".join((*parts, f"resample-{self.resample}", f"seed-{config.seed}"))
-
-    def directory(self, folder: Path) -> RunDir:
-        """Where its run lies, in a benchmark's folder."""
-        return RunDir(folder / "runs" / self.name)
 
 
 def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Plan:

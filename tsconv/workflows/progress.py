@@ -12,7 +12,7 @@ from typing import Any
 
 from tsconv.errors import RunError
 from tsconv.runs.atomic import write_json
-from tsconv.runs.environment import batch_job, node_name, now
+from tsconv.runs.host import batch_job, node_name, now
 from tsconv.runs.paths import RunDir
 from tsconv.workflows.train import EpochRecord, Watch
 

@@ -17,9 +17,8 @@ from tsconv.registry import did_you_mean
 from tsconv.runs.atomic import read_json, write_json
 from tsconv.runs.lock import held
 from tsconv.runs.paths import BenchmarkDir
-from tsconv.workflows.cost import Shape, estimate_seconds, find_shape
+from tsconv.workflows.cell import Cell
 from tsconv.workflows.packing import share_out
-from tsconv.workflows.plan import Cell, Plan, make_cells
 
 FORMAT_VERSION = 1
 
@@ -86,19 +85,14 @@ class Schedule:
         }
 
 
-def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
-    """The cells of a plan, with what they are expected to take; nothing is run.
-
-    Raises:
-        TSConvError: data that are not there or cannot be read, settings that do not hold.
-    """
-    cells = make_cells(plan)
-    shapes: dict[str, Shape] = {}
-    for cell in cells:
-        if cell.data not in shapes:
-            shapes[cell.data] = find_shape(cell.data)
-    seconds = [estimate_seconds(cell.config, shapes[cell.data]) for cell in cells]
-    return _scheduled(zip(cells, seconds, strict=True), folder, processes)
+def arrange(cells: Iterable[tuple[Cell, float]], folder: Path, processes: int) -> Schedule:
+    """The schedule of cells that come with the seconds that each is expected to take."""
+    tasks = [
+        Task(cell=cell, seconds=seconds, finished=cell.directory(folder).done.exists())
+        for cell, seconds in cells
+    ]
+    ordered = sorted(tasks, key=lambda task: -task.seconds)
+    return Schedule(folder=folder, tasks=tuple(ordered), processes=processes)
 
 
 def remember(schedule: Schedule) -> None:
@@ -139,7 +133,7 @@ def recall(folder: Path, *, processes: int = 1) -> Schedule:
         )
         for each in known
     ]
-    return _scheduled(pairs, folder, processes)
+    return arrange(pairs, folder, processes)
 
 
 def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Schedule:
@@ -167,15 +161,6 @@ def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Sched
             f"--task {number}: expected 0 to {len(shares) - 1}, the tasks of {tasks} from 0"
         )
     return schedule.only(shares[number])
-
-
-def _scheduled(cells: Iterable[tuple[Cell, float]], folder: Path, processes: int) -> Schedule:
-    tasks = [
-        Task(cell=cell, seconds=seconds, finished=cell.directory(folder).done.exists())
-        for cell, seconds in cells
-    ]
-    ordered = sorted(tasks, key=lambda task: -task.seconds)
-    return Schedule(folder=folder, tasks=tuple(ordered), processes=processes)
 
 
 def _describe(task: Task) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tsconv.errors import RunError
 from tsconv.executors.slurm import Queued, Submission, TaskRecord, read_queue, read_records
 from tsconv.runs.atomic import read_json
-from tsconv.runs.environment import node_name
+from tsconv.runs.host import node_name
 from tsconv.runs.paths import BenchmarkDir, RunDir
 from tsconv.workflows.schedule import recall
 
