@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tsconv.data.columns import NO_LABEL
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
-from tsconv.data.series_text import BLOCK_BYTES, SeriesText, read_texts
+from tsconv.data.series_text import SeriesText, read_texts
 from tsconv.data.series_values import SeriesValues, parse_chunks, trim_padding
 
 
@@ -46,12 +46,13 @@ class PlainTable:
         Raises:
             ValueError: something is not plain; the message is not for the user.
         """
-        with self.path.open("rb", BLOCK_BYTES) as file:
+        with self.path.open("rb") as file:
             line_no = 1
             for header in file if self.has_header else ():
                 line_no += 1
                 if header.strip():
-                    expect_plain(header.rstrip(b"\r\n"))
+                    if b'"' in header or b"\r" in header.rstrip(b"\r\n"):
+                        raise ValueError("a header that is not plain")
                     break
             texts = map(self._split, read_texts(self.path, file, line_no, indent=b"", blanks=b"\r"))
             for chunk in parse_chunks(texts, 1, chunk_size):
@@ -61,17 +62,21 @@ class PlainTable:
 
     def _split(self, text: SeriesText) -> SeriesText:
         """The same instances; as label, all cells of a row that are not its series."""
-        lines, labels = [], []
-        delimiter, n_before, n_after = self.delimiter, len(self.before), len(self.after)
-        for line in text.lines:
-            expect_plain(line)
-            *front, rest = line.split(delimiter, n_before)
-            series, *back = rest.rsplit(delimiter, n_after)
-            if len(front) + len(back) < n_before + n_after:
-                raise ValueError("too few cells")
-            lines.append(series)
-            labels.append(delimiter.join([*front, *back]))
-        split = replace(text, lines=lines, labels=labels, separator=delimiter)
+        is_plain = b'"' not in text.block
+        if not is_plain or (b"\r" in text.block and any(b"\r" in line for line in text.lines)):
+            raise ValueError("quotes or lone carriage returns make cells and lines uncertain")
+        block, delimiter, labels, starts, stops = text.block, self.delimiter, [], [], []
+        n_before, n_after = len(self.before), len(self.after)
+        for start, stop in zip(text.starts, text.stops, strict=True):
+            first, last = start, stop
+            for _ in range(n_before):
+                first = block.index(delimiter, first, stop) + 1
+            for _ in range(n_after):
+                last = block.rindex(delimiter, first, last)
+            starts.append(first)
+            stops.append(last)
+            labels.append(block[start:first] + block[last + 1 : stop])
+        split = replace(text, starts=starts, stops=stops, labels=labels, separator=delimiter)
         return split.without_padding(delimiter)
 
     def _dataset(self, chunk: SeriesValues) -> TimeSeriesDataset:
@@ -96,12 +101,6 @@ class PlainTable:
             extras=pd.DataFrame({name: cells[name] for name in extras}) if extras else None,
             name=self.path.stem,
         )
-
-
-def expect_plain(line: bytes) -> None:
-    """Raise ValueError where a quote or a carriage return makes cells and lines uncertain."""
-    if b'"' in line or b"\r" in line:
-        raise ValueError("quotes or lone carriage returns")
 
 
 def find_plain(

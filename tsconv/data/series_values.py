@@ -83,7 +83,7 @@ def parse_chunks(
     for text in texts:
         held.append(parse_series(text, n_channels))
         n_channels = held[-1].n_channels
-        n_held += len(text.lines)
+        n_held += len(text.starts)
         if chunk_size is None or n_held < chunk_size:
             continue
         joined = join_values(held)
@@ -118,17 +118,18 @@ def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
         FormatError: a value that is no number, an instance with another number of channels, or
             channels of different lengths.
     """
-    parsed = parse_lists(text.lines, text.separator)
+    lines = text.lines
+    parsed = parse_lists(lines, text.separator)
     if parsed is None:
         raise number_error(text)
     values, lengths = parsed
-    counts = [line.count(b":") + 1 if b":" in line else 1 for line in text.lines]
-    n_channels = counts[0] if n_channels is None else n_channels
-    for row, count in enumerate(counts):
-        if count != n_channels:
-            raise text.error(
-                row, f"expected {n_channels} channels (parts apart by ':'), found {count}"
-            )
+    n_channels = n_channels or lines[0].count(b":") + 1
+    if n_channels > 1 or len(lengths) > len(lines):
+        for row, line in enumerate(lines):
+            if (found := line.count(b":") + 1) != n_channels:
+                raise text.error(
+                    row, f"expected {n_channels} channels (parts apart by ':'), found {found}"
+                )
     return SeriesValues(
         path=text.path,
         line_nos=text.line_nos,

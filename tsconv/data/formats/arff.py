@@ -9,6 +9,7 @@ https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy as np
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
-    BLOCK_BYTES,
     BOM,
     SeriesText,
     check_labels,
@@ -32,7 +32,8 @@ from tsconv.errors import FormatError
 
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 ATTRIBUTE = re.compile(rf"@attribute\s+({QUOTED}|[^\s'\"]\S*)\s+(.*)", re.IGNORECASE)
-NUMERIC = re.compile(rb"@attribute [\w.+-]+ (?:numeric|real)\r?\n", re.IGNORECASE)  # most are
+NUMERIC = re.compile(rb"(?:@attribute [\w.+-]++ (?:numeric|real)\r?\n)++", re.IGNORECASE)
+"""Most lines of most headers."""
 NOMINAL = re.compile(rf"\s*({QUOTED}|[^\s,'\"][^,'\"]*?)\s*(?:,|$)")
 LAST_QUOTED = re.compile(rf"\s*({QUOTED})\s*".encode())
 LABEL = re.compile(r"(?!\?$)[^\r\n]+")
@@ -65,18 +66,16 @@ def unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), text[1:-1])
 
 
-def read_header(path: Path, lines: Iterable[bytes]) -> tuple[Header, int]:
-    """Take ``lines`` up to @data; the header, and the number of the line after it.
+def read_header(path: Path, file: BufferedReader) -> tuple[Header, int]:
+    """Read ``file`` up to @data; the header, and the number of the line after it.
 
     Raises:
         FormatError: no @data, a line that is no declaration, or attributes that are no series.
     """
     kinds: list[str] = []
-    line_no = 1
-    for line_no, raw in enumerate(lines, 1):
-        if NUMERIC.fullmatch(raw):
-            kinds.append("numeric")
-            continue
+    line_no = 0
+    while raw := file.readline():
+        line_no += 1
         line = raw.removeprefix(BOM).strip()
         if not line or line.startswith(b"%"):
             continue
@@ -85,6 +84,10 @@ def read_header(path: Path, lines: Iterable[bytes]) -> tuple[Header, int]:
             return make_header(path, line_no, kinds), line_no + 1
         if word == b"@attribute":
             kinds.append(attribute_kind(path, line_no, line))
+            if found := NUMERIC.match(file.peek()):
+                n_lines = file.read(found.end()).count(b"\n")
+                kinds += ["numeric"] * n_lines
+                line_no += n_lines
         elif word == b"@end":
             kinds.append("end")
         elif word != b"@relation":
@@ -92,7 +95,8 @@ def read_header(path: Path, lines: Iterable[bytes]) -> tuple[Header, int]:
                 f"{path}:{line_no}: expected @relation, @attribute, @end, @data or a comment (%), "
                 f"found {excerpt(line)}"
             )
-    raise FormatError(f"{path}:{line_no}: expected @data and series after it, found the file's end")
+    place = f"{path}:{max(1, line_no)}"
+    raise FormatError(f"{place}: expected @data and series after it, found the file's end")
 
 
 def attribute_kind(path: Path, line_no: int, line: bytes) -> str:
@@ -174,31 +178,32 @@ def split_channels(text: SeriesText, row: int, series: bytes) -> bytes:
 def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:
     """The same instances with labels cut off and channels apart by ':'."""
     for text in texts:
-        for row, line in enumerate(text.lines):
-            if line[0] == BRACE:
+        for row, start in enumerate(text.starts):
+            if text.block[start] == BRACE:
                 raise text.error(
                     row, "found sparse data ({index value, ...}); expected every value"
                 )
         split = split_labels(text) if header.has_labels else text
         if header.is_relational:
             lines = [split_channels(text, row, line) for row, line in enumerate(split.lines)]
-            yield replace(split, lines=lines)
+            yield split.with_lines(lines)
         else:
             yield split.without_padding(b",?")
 
 
 def split_labels(text: SeriesText) -> SeriesText:
     """The same instances with labels cut off."""
-    lines, labels = [], []
-    for row, line in enumerate(text.lines):
-        if line[-1] in QUOTES:
-            series, label = split_label(text, row, line)
+    block, stops, labels = text.block, [], []
+    for row, (start, stop) in enumerate(zip(text.starts, text.stops, strict=True)):
+        if block[stop - 1] in QUOTES:
+            series, label = split_label(text, row, block[start:stop])
+            end = start + len(series)
         else:
-            series, _, label = line.rpartition(b",")
-            label = label.strip()
-        lines.append(series)
+            end = max(block.rfind(b",", start, stop), start - 1)
+            label = block[end + 1 : stop].strip()
+        stops.append(end)
         labels.append(label)
-    return replace(text, lines=lines, labels=labels)
+    return replace(text, stops=stops, labels=labels)
 
 
 class ArffFormat:
@@ -215,7 +220,7 @@ class ArffFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; classes are those the header declares."""
-        with path.open("rb", BLOCK_BYTES) as file:
+        with path.open("rb") as file:
             header, line_no = read_header(path, file)
             texts = split_texts(read_texts(path, file, line_no, comments=b"%"), header)
             n_channels = None if header.is_relational else 1

@@ -14,7 +14,6 @@ import numpy as np
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.series_text import (
-    BLOCK_BYTES,
     BOM,
     SeriesText,
     check_labels,
@@ -29,7 +28,6 @@ from tsconv.errors import FormatError
 
 PAIR = rb"\([^()]*,\s*([^(),]*)\)"  # (time, value); times may hold : and , but values do not
 PAIRS = re.compile(rb"(?:" + PAIR + rb"\s*[,:]?\s*)+")
-(PARENTHESIS,) = b"("
 NO_LABEL = "expected ':' and a label at the end, found none"
 LABEL = re.compile(r"(?!\?$)[^\s:](?:[^:\n]*[^\s:])?")
 
@@ -152,17 +150,19 @@ def split_times(text: SeriesText, has_labels: bool) -> SeriesText:
     if has_labels and None in labels:
         raise text.error(labels.index(None), NO_LABEL)
     known = [label or b"" for label in labels] if has_labels else None
-    return replace(text, lines=[series for series, _ in pairs], labels=known)
+    return replace(text.with_lines([series for series, _ in pairs]), labels=known)
 
 
 def split_labels(text: SeriesText) -> SeriesText:
     """The same instances with labels cut off."""
-    parts = [line.rpartition(b":") for line in text.lines]
-    for row, (_, colon, _) in enumerate(parts):
-        if not colon:
-            raise text.error(row, NO_LABEL)
-    labels = [label.strip() for _, _, label in parts]
-    return replace(text, lines=[series for series, _, _ in parts], labels=labels)
+    block = text.block
+    spans = zip(text.starts, text.stops, strict=True)
+    colons = [block.rfind(b":", start, stop) for start, stop in spans]
+    if -1 in colons:
+        raise text.error(colons.index(-1), NO_LABEL)
+    ends = zip(colons, text.stops, strict=True)
+    labels = [block[colon + 1 : stop].strip() for colon, stop in ends]
+    return replace(text, stops=colons, labels=labels)
 
 
 def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesText]:
@@ -171,7 +171,7 @@ def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesT
     for text in texts:
         if has_labels is None:
             has_labels = guess_has_labels(header, text.lines[0])
-        if header.has_times or any(line[0] == PARENTHESIS for line in text.lines):
+        if header.has_times or b"(" in {text.block[start : start + 1] for start in text.starts}:
             yield split_times(text, has_labels)
         else:
             yield split_labels(text) if has_labels else text
@@ -211,7 +211,7 @@ class TsFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; classes are those the header declares."""
-        with path.open("rb", BLOCK_BYTES) as file:
+        with path.open("rb") as file:
             header, line_no = read_header(path, file)
             texts = split_texts(read_texts(path, file, line_no, comments=b"#%"), header)
             length, found = header.length, False

@@ -17,7 +17,6 @@ from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema
 from tsconv.data.numbers import is_number
 from tsconv.data.series_text import (
-    BLOCK_BYTES,
     SeriesText,
     check_labels,
     check_padding,
@@ -59,15 +58,15 @@ def split_rows(text: SeriesText, separator: Separator) -> SeriesText:
     """The same instances with labels cut off and padding left out."""
     if separator == b" ":
         rows = [line.split() for line in text.lines]
-        lines, labels = [b",".join(row[1:]) for row in rows], [row[0] for row in rows]
-        return replace(text, lines=lines, labels=labels)
-    parts = [line.partition(separator) for line in text.lines]
-    split = replace(
-        text,
-        lines=[series for _, _, series in parts],
-        labels=[label.strip() for label, _, _ in parts],
-        separator=separator,
-    )
+        series = text.with_lines([b",".join(row[1:]) for row in rows])
+        return replace(series, labels=[row[0] for row in rows])
+    labels, starts = [], []
+    for start, stop in zip(text.starts, text.stops, strict=True):
+        end = text.block.find(separator, start, stop)
+        end = stop if end < 0 else end
+        labels.append(text.block[start:end].strip())
+        starts.append(min(end + 1, stop))
+    split = replace(text, starts=starts, labels=labels, separator=separator)
     return split.without_padding(separator + b"NaN")
 
 
@@ -93,7 +92,7 @@ class TsvFormat:
         self, path: Path, schema: Schema, chunk_size: int | None
     ) -> Iterator[TimeSeriesDataset]:
         """Datasets of at most ``chunk_size`` instances; labels as written, such as '1.0e+00'."""
-        with path.open("rb", BLOCK_BYTES) as file:
+        with path.open("rb") as file:
             n_columns, first_line_no = 0, 1
             texts = split_texts(read_texts(path, file, indent=b" "))
             for chunk in parse_chunks(texts, 1, chunk_size):
