@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tsconv.data.columns import NO_LABEL, Columns, resolve_columns, running_prefix
@@ -13,16 +14,17 @@ class FrameTable:
     """A table in memory, its columns numeric where their dtype is."""
 
     def __init__(self, path, **columns):
-        self.frame = pd.DataFrame(columns)
+        frame = pd.DataFrame(columns)
         kinds = {
-            name: "number" if pd.api.types.is_numeric_dtype(self.frame[name]) else "text"
-            for name in self.frame
+            name: "number" if pd.api.types.is_numeric_dtype(frame[name]) else "text"
+            for name in frame
         }
-        sample = {name: self.frame[name].tolist() for name in self.frame}
+        sample = {name: frame[name].tolist() for name in frame}
         self.columns = Columns(path=path, kinds=kinds, sample=sample)
+        self.cells = pa.Table.from_pandas(frame)
 
-    def frames(self, numbers):
-        yield self.frame
+    def pieces(self, numbers):
+        yield self.cells
 
     def place(self, row):
         return f"row {row}"

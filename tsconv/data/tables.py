@@ -17,9 +17,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from tsconv.data.cells import as_codes, as_float32, as_lists, as_text, fill_rows, is_ordered
+from tsconv.data.cells import (
+    as_codes,
+    as_float32,
+    as_frame,
+    as_lists,
+    as_numbers,
+    as_text,
+    fill_rows,
+    is_ordered,
+)
 from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
@@ -31,8 +41,8 @@ class Table(Protocol):
 
     columns: Columns
 
-    def frames(self, numbers: Collection[str]) -> Iterator[pd.DataFrame]:
-        """The rows in order, piece by piece; ``numbers`` are read as numbers."""
+    def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
+        """The rows in order, some at a time; ``numbers`` are read as numbers."""
         ...
 
     def place(self, row: int) -> str:
@@ -51,12 +61,12 @@ def read_table(table: Table, schema: Schema, chunk_size: int | None) -> Iterator
     numbers = {*found.series}
     if found.time is not None and table.columns.kinds[found.time] == "number":
         numbers.add(found.time)
-    frames = _numbered(table.frames(numbers))
+    pieces = table.pieces(numbers)
     is_empty = True
     if found.layout == "long":
-        datasets = map(reading.long, _whole_instances(frames, reading, chunk_size))
+        datasets = map(reading.long, _whole_instances(pieces, reading, chunk_size))
     else:
-        datasets = map(reading.wide, _rebatched(frames, chunk_size))
+        datasets = map(reading.wide, _rebatched(pieces, chunk_size))
     for dataset in datasets:
         is_empty = False
         yield dataclasses.replace(dataset, name=table.columns.path.stem)
@@ -64,165 +74,179 @@ def read_table(table: Table, schema: Schema, chunk_size: int | None) -> Iterator
         raise FormatError(f"{table.columns.path}: expected rows after the header, found none")
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a table, and the number of each in it."""
+
+    cells: pa.Table
+    numbers: NDArray[np.int64]
+
+    def take(self, indices: NDArray[np.int64]) -> "Rows":
+        """The rows at ``indices``, in that order."""
+        return Rows(self.cells.take(indices), self.numbers[indices])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """How one table's frames, indexed by row number, become datasets."""
+    """How one table's rows become datasets."""
 
     table: Table
     schema: Schema
     needs_labels: bool
     seen: set[str] = field(default_factory=set)
 
-    def wide(self, frame: pd.DataFrame) -> TimeSeriesDataset:
+    def wide(self, rows: Rows) -> TimeSeriesDataset:
         """One instance a row."""
         series = list(self.schema.series)
         if self.table.columns.kinds[series[0]] == "list":
-            dataset = self._from_lists(frame, series)
+            dataset = self._from_lists(rows, series)
         else:
-            dataset = self._from_cells(frame, series)
-        y, classes = self._labels(frame)
+            dataset = self._from_cells(rows, series)
+        y, classes = self._labels(rows)
         return dataclasses.replace(
             dataset,
             y=y,
             classes=classes,
-            ids=None if self.schema.id is None else as_text(frame[self.schema.id]),
-            extras=self._extras(frame),
+            ids=None if self.schema.id is None else as_text(rows.cells[self.schema.id]),
+            extras=self._extras(rows),
         )
 
-    def long(self, frame: pd.DataFrame) -> TimeSeriesDataset:
+    def long(self, rows: Rows) -> TimeSeriesDataset:
         """One time point a row, the rows of an instance in any order."""
         if self.schema.id is None or self.schema.time is None:
             raise FormatError(f"{self.table.columns.path}: a long table needs an id and a time")
-        codes, ids = as_codes(frame[self.schema.id])
-        times = self._times(frame, self.schema.time)
+        codes, ids = as_codes(rows.cells[self.schema.id])
+        times = self._times(rows, self.schema.time)
         if not is_ordered(codes, times):
             order = np.lexsort((times, codes))
-            frame, codes, times = frame.iloc[order], codes[order], times[order]
+            rows, codes, times = rows.take(order), codes[order], times[order]
         is_twice = (codes[1:] == codes[:-1]) & (times[1:] == times[:-1])
         if is_twice.any():
             row = int(np.flatnonzero(is_twice)[0]) + 1
+            found = as_text(rows.cells[self.schema.time].slice(row, 1))[0]
             raise FormatError(
-                f"{self._place(frame, row)}: found the time {frame[self.schema.time].iloc[row]} "
-                f"of id {ids[codes[row]]!r} twice; expected each time once"
+                f"{self._place(rows, row)}: found the time {found} of id {ids[codes[row]]!r} "
+                "twice; expected each time once"
             )
         lengths = np.bincount(codes).astype(np.int64)
         starts = np.cumsum(lengths) - lengths
-        values = self._numbers(frame, list(self.schema.series))
+        values = self._numbers(rows, list(self.schema.series))
         X = np.full((len(ids), values.shape[1], lengths.max()), np.nan, dtype=np.float32)
         X[codes, :, np.arange(len(codes)) - starts[codes]] = values
         has_values = np.bincount(codes, ~np.isnan(values).all(axis=1)) > 0
-        self._expect_values(has_values, frame.iloc[starts])
-        self._expect_constant(frame, starts[codes])
-        firsts = frame.iloc[starts]
+        firsts = rows.take(starts)
+        self._expect_values(has_values, firsts)
+        self._expect_constant(rows, starts[codes])
         y, classes = self._labels(firsts)
         extras = self._extras(firsts)
         dataset = TimeSeriesDataset(X=X, lengths=lengths, channels=self.schema.series)
-        return dataclasses.replace(
-            dataset, y=y, classes=classes, ids=ids.astype(object), extras=extras
-        )
+        return dataclasses.replace(dataset, y=y, classes=classes, ids=ids, extras=extras)
 
-    def _from_cells(self, frame: pd.DataFrame, series: list[str]) -> TimeSeriesDataset:
-        values = self._numbers(frame, series)
+    def _from_cells(self, rows: Rows, series: list[str]) -> TimeSeriesDataset:
+        values = self._numbers(rows, series)
         is_known = ~np.isnan(values)
-        self._expect_values(np.asarray(is_known.any(axis=1)), frame)
+        self._expect_values(np.asarray(is_known.any(axis=1)), rows)
         lengths = (values.shape[1] - np.argmax(is_known[:, ::-1], axis=1)).astype(np.int64)
         X = np.ascontiguousarray(values[:, None, : lengths.max()])
         return TimeSeriesDataset(X=X, lengths=lengths)
 
-    def _from_lists(self, frame: pd.DataFrame, series: list[str]) -> TimeSeriesDataset:
-        columns = [as_lists(frame[name]) for name in series]
+    def _from_lists(self, rows: Rows, series: list[str]) -> TimeSeriesDataset:
+        columns = [as_lists(rows.cells[name]) for name in series]
         by_channel = np.stack([lengths for _, lengths in columns], axis=1)  # (N, C)
         lengths = by_channel[:, 0].copy()
         is_wrong = (by_channel != lengths[:, None]).any(axis=1) | (lengths == 0)
         if is_wrong.any():
             row = int(np.argmax(is_wrong))
             raise FormatError(
-                f"{self._place(frame, row)}: expected lists of one length in the columns "
+                f"{self._place(rows, row)}: expected lists of one length in the columns "
                 f"{', '.join(series)}, found the lengths {', '.join(map(str, by_channel[row]))}"
             )
         stops = np.cumsum(lengths)
-        is_known = np.zeros(len(frame), dtype=np.bool_)
-        X = np.full((len(frame), len(series), lengths.max()), np.nan, dtype=np.float32)
+        is_known = np.zeros(len(lengths), dtype=np.bool_)
+        X = np.full((len(lengths), len(series), lengths.max()), np.nan, dtype=np.float32)
         for channel, (values, _) in enumerate(columns):
             if np.isinf(values).any():
                 row = int(np.searchsorted(stops, np.argmax(np.isinf(values)), side="right"))
-                raise FormatError(f"{self._place(frame, row)}: found a value that is not finite")
+                raise FormatError(f"{self._place(rows, row)}: found a value that is not finite")
             is_known |= np.logical_or.reduceat(~np.isnan(values), stops - lengths)
             fill_rows(X[:, channel], values, lengths)
-        self._expect_values(is_known, frame)
+        self._expect_values(is_known, rows)
         return TimeSeriesDataset(X=X, lengths=lengths, channels=tuple(series))
 
-    def _numbers(self, frame: pd.DataFrame, names: list[str]) -> NDArray[np.float32]:
+    def _numbers(self, rows: Rows, names: list[str]) -> NDArray[np.float32]:
         """(rows, columns) of finite numbers and NaN."""
-        values = as_float32(frame[names].to_numpy(dtype=np.float64, na_value=np.nan))
+        values = np.empty((len(rows.numbers), len(names)), dtype=np.float32)
+        for column, name in enumerate(names):
+            values[:, column] = as_float32(as_numbers(rows.cells[name]))
         if np.isinf(values).any():
             row, column = (int(where[0]) for where in np.nonzero(np.isinf(values)))
             raise FormatError(
-                f"{self._place(frame, row)}: column {names[column]!r}: found a value that is not "
+                f"{self._place(rows, row)}: column {names[column]!r}: found a value that is not "
                 "finite in float32; leave the cell empty if it is missing"
             )
         return values
 
-    def _times(self, frame: pd.DataFrame, name: str) -> NDArray[Any]:
-        times = frame[name]
+    def _times(self, rows: Rows, name: str) -> NDArray[Any]:
+        cells: pd.Series[Any] = rows.cells[name].to_pandas()
+        times = cells
         if not pd.api.types.is_numeric_dtype(times):
             times = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True)
         if times.isna().any():
             row = int(np.argmax(times.isna().to_numpy()))
             raise FormatError(
-                f"{self._place(frame, row)}: column {name!r}: expected a number or an ISO 8601 "
-                f"time, found {frame[name].iloc[row]!r}"
+                f"{self._place(rows, row)}: column {name!r}: expected a number or an ISO 8601 "
+                f"time, found {cells.iloc[row]!r}"
             )
         is_moment = isinstance(times.dtype, pd.DatetimeTZDtype)
         return times.astype("int64").to_numpy() if is_moment else times.to_numpy(dtype=np.float64)
 
-    def _labels(self, frame: pd.DataFrame) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    def _labels(self, rows: Rows) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
         name = self.schema.label
         if name is None or name == NO_LABEL:
             return None, ()
-        labels = as_text(frame[name])
+        labels = as_text(rows.cells[name])
         is_missing = np.array([not label.strip() for label in labels])
         if not is_missing.any():
             return encode_labels(labels.tolist())
         if not self.needs_labels:
             return None, ()
         raise FormatError(
-            f"{self._place(frame, int(np.argmax(is_missing)))}: column {name!r}: expected a class "
+            f"{self._place(rows, int(np.argmax(is_missing)))}: column {name!r}: expected a class "
             "label, found an empty cell; fill it in or leave the instance out"
         )
 
-    def _extras(self, frame: pd.DataFrame) -> pd.DataFrame | None:
+    def _extras(self, rows: Rows) -> pd.DataFrame | None:
         schema = self.schema
         taken = {schema.label, schema.id, schema.time, "", *schema.series}
         if schema.layout == "long":  # further numbers change from row to row: they stay behind
             taken |= set(self.table.columns.of_kind("number"))
-        names = [name for name in frame.columns if name not in taken]
-        return frame[names].reset_index(drop=True) if names else None
+        names = [name for name in rows.cells.column_names if name not in taken]
+        return as_frame(rows.cells.select(names)) if names else None
 
-    def _expect_values(self, has_values: NDArray[np.bool_], frame: pd.DataFrame) -> None:
+    def _expect_values(self, has_values: NDArray[np.bool_], rows: Rows) -> None:
         if not has_values.all():
             raise FormatError(
-                f"{self._place(frame, int(np.argmin(has_values)))}: expected a series with at "
+                f"{self._place(rows, int(np.argmin(has_values)))}: expected a series with at "
                 "least one value, found all of them missing; leave the instance out"
             )
 
-    def _expect_constant(self, frame: pd.DataFrame, first_rows: NDArray[np.int64]) -> None:
+    def _expect_constant(self, rows: Rows, first_rows: NDArray[np.int64]) -> None:
         """An instance has one label; ``first_rows`` is, for each row, where its instance starts."""
         numbers = self.table.columns.of_kind("number", without=(self.schema.label,))
         varying = {self.schema.id, self.schema.time, "", *numbers}
-        for name in (name for name in frame.columns if name not in varying):
-            codes, texts = as_codes(frame[name])
+        for name in (name for name in rows.cells.column_names if name not in varying):
+            codes, texts = as_codes(rows.cells[name])
             differs = codes != codes[first_rows]
             if differs.any():
                 row = int(np.argmax(differs))
                 cells = texts[codes]
                 raise FormatError(
-                    f"{self._place(frame, row)}: column {name!r}: expected one value for all rows "
+                    f"{self._place(rows, row)}: column {name!r}: expected one value for all rows "
                     f"of an id, found {cells[row]!r} after {cells[first_rows[row]]!r}"
                 )
 
-    def _place(self, frame: pd.DataFrame, row: int) -> str:
-        return self.table.place(int(frame.index[row]))
+    def _place(self, rows: Rows, row: int) -> str:
+        return self.table.place(int(rows.numbers[row]))
 
 
 def to_wide(dataset: TimeSeriesDataset) -> pd.DataFrame:
@@ -292,67 +316,68 @@ def _joined(dataset: TimeSeriesDataset, *parts: pd.DataFrame | None) -> pd.DataF
     return table
 
 
-def _numbered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Frames whose index is the row number in the file."""
-    start = 0
-    for frame in frames:
-        yield frame.set_axis(pd.RangeIndex(start, start + len(frame)))
-        start += len(frame)
-
-
-def _rebatched(frames: Iterable[pd.DataFrame], chunk_size: int | None) -> Iterator[pd.DataFrame]:
-    """The same rows in frames of ``chunk_size`` rows, the last one shorter."""
-    held: list[pd.DataFrame] = []
-    n_held = 0
-    for frame in frames:
-        held.append(frame)
-        n_held += len(frame)
+def _rebatched(pieces: Iterable[pa.Table], chunk_size: int | None) -> Iterator[Rows]:
+    """The rows ``chunk_size`` at a time, the last ones fewer."""
+    held: list[pa.Table] = []
+    n_held = n_given = 0
+    for piece in pieces:
+        held.append(piece)
+        n_held += len(piece)
         if chunk_size is None or n_held < chunk_size:
             continue
-        rows = pd.concat(held)
+        cells = pa.concat_tables(held)
         whole = n_held - n_held % chunk_size
         for start in range(0, whole, chunk_size):
-            yield rows.iloc[start : start + chunk_size]
-        held, n_held = [rows.iloc[whole:]], n_held - whole
+            yield numbered(cells.slice(start, chunk_size), n_given + start)
+        held, n_held, n_given = [cells.slice(whole)], n_held - whole, n_given + whole
     if n_held:
-        yield pd.concat(held)
+        yield numbered(pa.concat_tables(held), n_given)
+
+
+def numbered(cells: pa.Table, first: int) -> Rows:
+    """Rows that follow each other in a table from number ``first`` on."""
+    return Rows(cells, np.arange(first, first + len(cells)))
 
 
 def _whole_instances(
-    frames: Iterable[pd.DataFrame], reading: Reading, chunk_size: int | None
-) -> Iterator[pd.DataFrame]:
-    """Frames of all rows of ``chunk_size`` ids each; the last, unfinished id waits for its rest."""
+    pieces: Iterable[pa.Table], reading: Reading, chunk_size: int | None
+) -> Iterator[Rows]:
+    """All rows of ``chunk_size`` ids at a time; the last, unfinished id waits for its rest."""
     if chunk_size is None:
-        yield from _rebatched(frames, None)
+        yield from _rebatched(pieces, None)
         return
-    held: list[pd.DataFrame] = []
-    for frame in frames:
-        rows = pd.concat([*held, frame])
+    held: list[pa.Table] = []
+    n_given = 0
+    for piece in pieces:
+        rows = numbered(pa.concat_tables([*held, piece]), n_given)
         starts = _run_starts(rows, reading)
         n_whole = (len(starts) - 1) // chunk_size * chunk_size
         for first in range(0, n_whole, chunk_size):
             yield _unseen(rows, starts[first : first + chunk_size + 1], reading)
-        held = [rows.iloc[starts[n_whole] :]]
+        held = [rows.cells.slice(starts[n_whole])]
+        n_given += starts[n_whole]
     if held and len(held[0]):
-        ends = [*_run_starts(held[0], reading), len(held[0])]
+        rows = numbered(held[0], n_given)
+        ends = [*_run_starts(rows, reading), len(held[0])]
         for first in range(0, len(ends) - 1, chunk_size):
-            yield _unseen(held[0], ends[first : first + chunk_size + 1], reading)
+            yield _unseen(rows, ends[first : first + chunk_size + 1], reading)
 
 
-def _run_starts(rows: pd.DataFrame, reading: Reading) -> list[int]:
+def _run_starts(rows: Rows, reading: Reading) -> list[int]:
     """The rows where the id changes, the first among them."""
-    ids = as_text(rows[str(reading.schema.id)])
+    ids, _ = as_codes(rows.cells[str(reading.schema.id)])
     return [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist()]
 
 
-def _unseen(rows: pd.DataFrame, bounds: list[int], reading: Reading) -> pd.DataFrame:
+def _unseen(rows: Rows, bounds: list[int], reading: Reading) -> Rows:
     """The rows between the bounds, each run's id being new."""
-    ids = as_text(rows[str(reading.schema.id)].iloc[bounds[:-1]])
+    ids = as_text(rows.cells[str(reading.schema.id)].take(bounds[:-1]))
     for start, name in zip(bounds, ids, strict=False):
         if name in reading.seen:
             raise FormatError(
-                f"{reading.table.place(int(rows.index[start]))}: found id {name!r} again after "
+                f"{reading.table.place(int(rows.numbers[start]))}: found id {name!r} again after "
                 "other ids; sort the table by id to read it in chunks"
             )
         reading.seen.add(name)
-    return rows.iloc[bounds[0] : bounds[-1]]
+    cells = rows.cells.slice(bounds[0], bounds[-1] - bounds[0])
+    return numbered(cells, int(rows.numbers[bounds[0]]))

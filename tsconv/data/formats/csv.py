@@ -57,16 +57,15 @@ class CsvTable:
         kinds = dict(zip(names, _kinds(cells), strict=True))
         self.columns = Columns(path=path, kinds=kinds, sample=sample, has_header=has_header)
 
-    def frames(self, numbers: Collection[str]) -> Iterator[pd.DataFrame]:
+    def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
         """The rows, block by block; columns not among ``numbers`` are text, cell for cell."""
         names = list(self.columns.kinds)
         types = {name: pa.float64() if name in numbers else pa.string() for name in names}
         try:
             with self._open(names, types) as blocks:
                 for block in blocks:
-                    frame = block.to_pandas()
-                    self._expect_closed_quote(frame)
-                    yield frame
+                    self._expect_closed_quote(block)
+                    yield pa.Table.from_batches([block])
         except pa.ArrowInvalid as error:
             raise self._fault(numbers, str(error)) from error
 
@@ -125,10 +124,10 @@ class CsvTable:
             raise self._fault((), str(error)) from error
         return rows
 
-    def _expect_closed_quote(self, frame: pd.DataFrame) -> None:
+    def _expect_closed_quote(self, block: pa.RecordBatch) -> None:
         """A quote that is never closed swallows the rest of the file without a word."""
-        last = frame.tail(1).select_dtypes(exclude="number")
-        if any("\n" in str(cell) for cell in last.to_numpy().ravel()):
+        texts = (cells for cells in block.columns if pa.types.is_string(cells.type) and len(cells))
+        if any("\n" in (cells[-1].as_py() or "") for cells in texts):
             for _ in self._checked_rows(()):
                 pass
 

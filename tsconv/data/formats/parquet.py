@@ -34,11 +34,11 @@ class ParquetTable:
         kinds = {each.name: _kind(each.type) for each in fields}
         self.batch_size = max(1, BATCH_CELLS // max(1, len(kinds)))
         names = [name for name, kind in kinds.items() if kind != "list"]
-        first = next(self._batches(names, 1000), pd.DataFrame(columns=names))
-        sample = {name: first[name].tolist() for name in names}
+        first = next(self._batches(names, 1000), None)
+        sample = {name: [] if first is None else first[name].to_pylist() for name in names}
         self.columns = Columns(path=path, kinds=kinds, sample=sample)
 
-    def frames(self, numbers: Collection[str]) -> Iterator[pd.DataFrame]:
+    def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
         """The rows in batches, typed as the file has them."""
         return self._batches(list(self.columns.kinds), self.batch_size)
 
@@ -46,10 +46,11 @@ class ParquetTable:
         """The row, counted from 1: a parquet file has no lines."""
         return f"{self.path}: row {row + 1}"
 
-    def _batches(self, names: list[str], n_rows: int) -> Iterator[pd.DataFrame]:
+    def _batches(self, names: list[str], n_rows: int) -> Iterator[pa.Table]:
+        batches = self.file.iter_batches(batch_size=n_rows, columns=names, use_threads=False)
         try:
-            for batch in self.file.iter_batches(batch_size=n_rows, columns=names):
-                yield batch.to_pandas(ignore_metadata=True, types_mapper=_keep_lists)
+            for batch in batches:
+                yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise FormatError(f"{self.path}: is damaged or cut off; {reason}") from error
@@ -79,11 +80,6 @@ class Parquet:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Any table as .parquet, without its index."""
     pyarrow.parquet.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
-
-
-def _keep_lists(type: pa.DataType) -> pd.ArrowDtype | None:
-    """Lists stay Arrow's: an array of numpy arrays would cost more than all the rest."""
-    return pd.ArrowDtype(type) if _kind(type) == "list" else None
 
 
 def _kind(type: pa.DataType) -> Kind:
