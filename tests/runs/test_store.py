@@ -63,10 +63,12 @@ def test_a_finished_run_is_free_of_what_killed_writers_left(tmp_path):
         path.with_name(f".{path.name}-0.tmp").touch()
     waiting = directory.members / ".0.lock-0.tmp"  # of who may be about to take its turn
     waiting.touch()
+    directory.progress.touch()
 
     finish(directory)
 
     assert list(tmp_path.rglob(".*")) == [waiting]
+    assert not directory.progress.exists()
 
 
 def test_a_run_loads_as_the_classifier_that_was_saved(tmp_path):

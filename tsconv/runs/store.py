@@ -157,7 +157,8 @@ def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
         "peak_memory_mb": peak_memory_mb(),
     }
     write_json(directory.environment, {**environment, **known})
-    directory.failure.unlink(missing_ok=True)
+    for each in (directory.failure, directory.progress):  # of tries that were killed
+        each.unlink(missing_ok=True)
     for folder in (directory.path, directory.members):
         sweep(folder)  # all members are there: nobody else writes
     write_bytes(directory.done, b"")
