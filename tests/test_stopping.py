@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tsconv.errors import ConfigError, Stopped
-from tsconv.stopping import DEFAULT, chosen_signals, listening
+from tsconv.stopping import DEFAULT, chosen_signals, ignore_more, listening
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +84,19 @@ def test_handlers_are_put_back():
         pass
 
     assert [signal.getsignal(each) for each in chosen_signals(DEFAULT)] == before
+
+
+def test_a_process_that_ends_minds_no_further_signal_but_ctrl_c():
+    numbers = chosen_signals(DEFAULT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        ignore_more()
+        send(signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_the_variable_chooses(monkeypatch):

@@ -81,6 +81,13 @@ def listening(*always: signal.Signals) -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
+def ignore_more() -> None:
+    """For a process that ends: signals but Ctrl-C, which would change its exit code, do nothing."""
+    for number in chosen_signals(os.environ.get(VARIABLE, DEFAULT)):
+        if number != signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def chosen_signals(text: str) -> tuple[signal.Signals, ...]:
     """The signals that a list with commas names, as TERM or SIGTERM; none if it is empty."""
     known = {each.name: each for each in signal.valid_signals() if isinstance(each, signal.Signals)}

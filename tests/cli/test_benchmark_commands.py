@@ -121,7 +121,7 @@ def test_a_signal_ends_a_benchmark_and_its_workers_with_what_is_under_way_saved(
 
     assert process.returncode == 75, errors
     assert out == b""
-    assert errors.splitlines()[-1].endswith(b"the same command goes on")
+    assert errors.splitlines()[-1].endswith(b"the same command does the rest")
     assert (record.parent / "members" / "0.checkpoint.safetensors").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

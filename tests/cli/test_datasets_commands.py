@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -262,6 +263,29 @@ def test_two_fetches_at_once_download_once(site):
     states = [out.splitlines()[2].split()[:2] for out, _ in told]
     assert all(name == NAME and state in ("fetched", "here") for name, state in states)
     assert site.asked == [(ZIP, "")]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_fetch_with_75_and_the_same_command_takes_up_what_arrived(
+    site, tmp_path, files, name
+):
+    site.replies[ZIP] = [Reply(stall=5000), Reply()]
+    process = start("fetch", NAME)
+    arrived = tmp_path / "cache"
+    while not any(path.stat().st_size for path in arrived.glob(".*.partial-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+    process.send_signal(signal.Signals[name])
+    out, errors = process.communicate(timeout=60)
+    again = call("datasets", "fetch", NAME)
+
+    assert process.returncode == 75
+    assert out == ""
+    assert errors.splitlines()[-1] == f"stopped: told to by {name}; the same command does the rest"
+    assert again.exit_code == 0, again.output
+    assert [asked > "bytes=" for _, asked in site.asked] == [False, True]
+    assert {path.name: path.read_bytes() for path in (arrived / NAME).iterdir()} == files
 
 
 def test_a_fetch_killed_at_any_moment_goes_on_when_repeated(site, tmp_path, files):

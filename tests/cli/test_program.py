@@ -186,13 +186,51 @@ def test_a_signal_ends_a_training_with_75_saved_to_the_step(tmp_path, name):
     assert stdout == ""
     assert "Traceback" not in stderr
     last = re.fullmatch(
-        r"stopped: member 0 at step (\d+) of 1000000, saved; the same command goes on",
+        r"stopped: member 0 at step (\d+) of 1000000, saved; the same command does the rest",
         stderr.splitlines()[-1],
     )
     _, values = from_bytes((out / "members" / "0.checkpoint.safetensors").read_bytes())
     assert values["progress"]["step"] == int(last[1])
     assert not list(out.rglob("*.lock"))
     assert not (out / "DONE").exists()
+
+
+ENDLESS_WRITING = """
+import time
+from pathlib import Path
+import tsconv.workflows.predict as workflow
+from tsconv.cli.main import main
+
+def write(file, table, *, header):
+    file.write(b"half")
+    file.flush()
+    Path("begun").touch()
+    time.sleep(600)
+
+workflow.write_rows = write
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_prediction_with_75_and_leaves_nothing_half_written(
+    trained, tmp_path, name
+):
+    words = ["predict", str(trained / "run"), str(trained / "toy.csv"), "--out", "out.csv"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS_WRITING, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    wait_for(tmp_path / "begun")
+
+    process.send_signal(signal.Signals[name])
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 75
+    assert stderr.splitlines()[-1] == f"stopped: told to by {name}; the same command does the rest"
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"]
 
 
 def test_which_signals_end_it_is_a_setting(tmp_path):

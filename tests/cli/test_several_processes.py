@@ -93,7 +93,7 @@ def test_a_signal_to_one_stops_all_after_the_same_step_and_the_same_command_goes
 
     assert [process.returncode for process in processes] == [75, 75], ends
     assert not any(stdout for stdout, _ in ends)
-    assert ", saved; the same command goes on" in "".join(stderr for _, stderr in ends)
+    assert ", saved; the same command does the rest" in "".join(stderr for _, stderr in ends)
     (first, second) = await_all(start_two(command))
     await_all(start_two(make_command(TSCONV, tmp_path / "undisturbed", steps=100)))
     assert "taken up at step" in first[1]

@@ -7,7 +7,6 @@ import typer
 
 from tsconv.cli import board, console, options, render
 from tsconv.cli.submit import hand_in
-from tsconv.stopping import listening
 
 ExecutorName = Annotated[str, typer.Option("--executor", help="What runs the cells.")]
 Processes = Annotated[
@@ -70,24 +69,23 @@ def benchmark(
         resample=resample,
         seed=seed,
     )
-    with listening():
-        from tsconv.workflows import benchmark as workflow
-        from tsconv.workflows.place import refuse_several
+    from tsconv.workflows import benchmark as workflow
+    from tsconv.workflows.place import refuse_several
 
-        refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
-        if executor in workflow.BATCH_SYSTEMS and not dry_run:
-            schedule = workflow.plan_cells(plan, flags, out)
-            hand_in(schedule, file=site, profile=profile, processes=processes, json=json)
-            return
-        workers = workflow.make_executor(executor, processes=processes, devices=gpu or ())
-        schedule = workflow.plan_cells(plan, flags, out, processes=workers.processes)
-        if tasks is not None or task is not None:
-            schedule = workflow.share_of(schedule, tasks, task)
-        if dry_run:
-            render.document(schedule.to_dict()) if json else render.scheduled(schedule)
-            return
-        with board.watching(schedule) as on_event:
-            result = workflow.run(schedule, workers, on_event=on_event)
+    refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
+    if executor in workflow.BATCH_SYSTEMS and not dry_run:
+        schedule = workflow.plan_cells(plan, flags, out)
+        hand_in(schedule, file=site, profile=profile, processes=processes, json=json)
+        return
+    workers = workflow.make_executor(executor, processes=processes, devices=gpu or ())
+    schedule = workflow.plan_cells(plan, flags, out, processes=workers.processes)
+    if tasks is not None or task is not None:
+        schedule = workflow.share_of(schedule, tasks, task)
+    if dry_run:
+        render.document(schedule.to_dict()) if json else render.scheduled(schedule)
+        return
+    with board.watching(schedule) as on_event:
+        result = workflow.run(schedule, workers, on_event=on_event)
     if json:
         render.document(result.to_dict())
     else:

@@ -2,8 +2,7 @@
 
 Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
 traceback; 3 for a benchmark of which cells failed, or sets of which some did; 75 when a signal,
-Ctrl-C too, ended a command that the same command goes on with; 130 when Ctrl-C ended another, or
-came twice.
+Ctrl-C too, ended a command, which leaves the rest to the same command; 130 when Ctrl-C came twice.
 """
 
 import os
@@ -32,7 +31,7 @@ from tsconv.cli.status import status
 from tsconv.cli.submit import submit
 from tsconv.cli.train import train
 from tsconv.errors import Stopped, TSConvError
-from tsconv.stopping import EXIT_CODE
+from tsconv.stopping import EXIT_CODE, ignore_more, listening
 
 
 class Commands(TyperGroup):
@@ -41,7 +40,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run one command."""
         try:
-            return super().invoke(ctx)
+            with listening() as ctx.obj:
+                return super().invoke(ctx)
         except TSConvError as error:
             message = " ".join(str(error).split())
             if ctx.meta.get(JSON_ASKED):
@@ -50,7 +50,8 @@ class Commands(TyperGroup):
             _say_once(f"error: {message}")
             raise typer.Exit(2) from error
         except Stopped as error:
-            _say_once(f"stopped: {error}; the same command goes on")
+            ignore_more()
+            _say_once(f"stopped: {error}; the same command does the rest")
             raise typer.Exit(EXIT_CODE) from error
         except KeyboardInterrupt as error:
             console.say("interrupted")

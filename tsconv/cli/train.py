@@ -7,7 +7,6 @@ import typer
 
 from tsconv.cli import console, options, render
 from tsconv.config import load_config
-from tsconv.stopping import listening
 
 Out = Annotated[
     Path | None,
@@ -28,6 +27,7 @@ Overwrite = Annotated[
 
 
 def train(
+    context: typer.Context,
     data: options.Data,
     *,
     network: options.Network = None,
@@ -64,27 +64,26 @@ def train(
         "training.device": device,
         "training.precision": precision,
     }
-    with listening() as stop:
-        resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
+    resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
 
-        from tsconv.workflows.place import is_first
-        from tsconv.workflows.schema import make_schema
-        from tsconv.workflows.train import train as run
+    from tsconv.workflows.place import is_first
+    from tsconv.workflows.schema import make_schema
+    from tsconv.workflows.train import train as run
 
-        schema = make_schema(label=label, id=id, time=time, layout=layout)
-        with console.watching(resolved.members, member) as watch:
-            result = run(
-                data,
-                resolved,
-                out=out,
-                schema=schema,
-                valid=valid,
-                member=member,
-                resample=resample,
-                overwrite=overwrite,
-                watch=watch,
-                stop=stop,
-            )
+    schema = make_schema(label=label, id=id, time=time, layout=layout)
+    with console.watching(resolved.members, member) as watch:
+        result = run(
+            data,
+            resolved,
+            out=out,
+            schema=schema,
+            valid=valid,
+            member=member,
+            resample=resample,
+            overwrite=overwrite,
+            watch=watch,
+            stop=context.obj,
+        )
     if not is_first():
         return
     if json:
