@@ -20,7 +20,7 @@ class FrameTable:
             for name in frame
         }
         sample = {name: frame[name].tolist() for name in frame}
-        self.columns = Columns(path=path, kinds=kinds, sample=sample)
+        self.columns = Columns(path=path, kinds=kinds, sample=sample.__getitem__)
         self.cells = pa.Table.from_pandas(frame)
 
     def pieces(self, numbers):

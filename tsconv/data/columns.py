@@ -12,10 +12,11 @@ The rules, in order, where the schema does not say (names are compared without c
 
 import itertools
 import logging
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -50,26 +51,33 @@ TIME_NAMES = (
     "datetime",
     "index",
 )
+MEANINGFUL = frozenset(("label", *LABEL_NAMES, "x", "y", "", *ID_NAMES, *TIME_NAMES))
 DIGITS = "0123456789"
 NO_LABEL = ""
 """``Schema(label="")`` says that a table has no label column, as one to predict may."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """What a table's header and first rows show.
 
     Attributes:
         path: the file, for messages.
         kinds: what each column holds, in the order of the file.
-        sample: the cells of the first rows, by column.
+        sample: gives the first rows' cells of a column; of one of lists it may give none.
         has_header: false where columns are named by their position.
     """
 
     path: Path
     kinds: Mapping[str, Kind]
-    sample: Mapping[str, Sequence[object]]
+    sample: Callable[[str], Sequence[object]]
     has_header: bool = True
+
+    @cached_property
+    def meaningful(self) -> list[tuple[str, str]]:
+        """The columns whose names may tell what they are: that name in lower case, and itself."""
+        pairs = zip(map(str.lower, self.kinds), self.kinds, strict=True)
+        return [(folded, name) for folded, name in pairs if folded in MEANINGFUL]
 
     def of_kind(self, kind: Kind, without: Iterable[str | None] = ()) -> list[str]:
         """The columns of one kind in the order of the file."""
@@ -146,8 +154,15 @@ def running_prefix(names: Sequence[str]) -> str | None:
 
     '' for plain numbers such as 0, 1, 2.
     """
+    if not names:
+        return None
+    prefix, number = _split(names[0])
+    if number is not None and number < sys.maxsize:
+        counted = range(int(number), int(number) + len(names))
+        if list(names) == [f"{prefix}{k}" for k in counted]:  # most are, and this is found out soon
+            return prefix
     parts = [_split(name) for name in names]
-    if not parts or any(number is None or prefix != parts[0][0] for prefix, number in parts):
+    if any(number is None or prefix != parts[0][0] for prefix, number in parts):
         return None
     numbers = [number for _, number in parts if number is not None]
     steps = [after - before for before, after in itertools.pairwise(numbers)]
@@ -171,10 +186,10 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
         return "long"
     id_column = schema.id or _find_id(columns, "long")
     time = _find_name(columns, TIME_NAMES, without=(id_column,))
-    if id_column is None or time is None or id_column not in columns.sample:
+    if id_column is None or time is None or columns.kinds[id_column] == "list":
         return "wide"
-    ids = columns.sample[id_column]
-    is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample[time])
+    ids = columns.sample(id_column)
+    is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample(time))
     return "long" if len(set(ids)) < len(ids) or is_at_start else "wide"
 
 
@@ -188,14 +203,18 @@ def _find_name(
 ) -> str | None:
     """The first of ``names`` that the table has, as the table spells it."""
     left_out = set(without)
-    folded = {name.lower(): name for name in columns.kinds if name not in left_out}
+    folded = {folded: name for folded, name in columns.meaningful if name not in left_out}
     return next((folded[name] for name in names if name in folded), None)
 
 
 def _find_label(columns: Columns, layout: str, id: str | None, time: str | None) -> str:
     texts = columns.of_kind("text", without=(id, time, ""))
-    others = columns.of_kind("number", without=(id, time, ""))
-    folded = {name.lower(): name for name in (*others, *texts)}
+    folded = {
+        folded: name
+        for kind in ("number", "text")  # of two names that differ in case the text's counts
+        for folded, name in columns.meaningful
+        if columns.kinds[name] == kind and name not in (id, time, "")
+    }
     if "label" in folded:
         return folded["label"]
     named = [folded[name] for name in LABEL_NAMES if name in folded]
@@ -205,6 +224,7 @@ def _find_label(columns: Columns, layout: str, id: str | None, time: str | None)
         return texts[0]
     if not named and not texts and "y" in folded and "x" not in folded:
         return folded["y"]
+    others = columns.of_kind("number", without=(id, time, ""))
     raise FormatError(f"{columns.path}: {_label_question(columns, named or texts, others)}")
 
 
@@ -235,6 +255,9 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
         )
     if lists or layout == "long":
         return lists or numbers
+    if len(numbers) >= 3 and (prefix := running_prefix(numbers)) is not None:
+        _refuse_text_among(columns, prefix, others)
+        return numbers
     prefixes = [_split(name)[0] for name in numbers]
     (usual, _), *_ = Counter(prefixes).most_common(1)
     numbered = [name for name, each in zip(numbers, prefixes, strict=True) if each == usual]
@@ -251,7 +274,7 @@ def _refuse_text_among(columns: Columns, prefix: str, others: tuple[str | None, 
     """Raise FormatError for a column of text that is numbered as the series' columns are."""
     for name in columns.of_kind("text", without=others):
         if _split(name)[0] == prefix and _split(name)[1] is not None:
-            found = next((cell for cell in columns.sample[name] if not _is_number(cell)), None)
+            found = next((cell for cell in columns.sample(name) if not _is_number(cell)), None)
             raise FormatError(
                 f"{columns.path}: column {name!r}: expected numbers as in the columns numbered "
                 f"like it, found text such as {found!r}; write missing values as empty cells"

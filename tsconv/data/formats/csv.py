@@ -2,15 +2,13 @@
 
 Separated by commas, semicolons or tabs, in UTF-8, quoted as in RFC 4180. The first line names the
 columns; without one (it holds numbers like the others) columns are named 0, 1, 2 ... Empty cells,
-NaN, NA, null, None and ? are missing values where a number is expected, and text elsewhere. A
-column is numeric if at least half of its values in the first rows are numbers.
+NaN, NA, null, None and ? are missing values where a number is expected, and text elsewhere.
 """
 
 import csv
 import itertools
 import logging
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,24 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from tsconv.data.columns import Columns, Kind, resolve_columns, running_prefix
+from tsconv.data.columns import Columns, resolve_columns
 from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.data.first_rows import (
+    DELIMITERS,
+    MISSING,
+    NUMBER,
+    QuotedRows,
+    n_sampled,
+    read_plain,
+)
 from tsconv.data.format import FORMATS, Schema
-from tsconv.data.numbers import parse_lists
 from tsconv.data.plain_table import PlainTable, find_plain
 from tsconv.data.tables import read_table, to_long, to_wide
 from tsconv.errors import FormatError
 
 logger = logging.getLogger(__name__)
 
-DELIMITERS = ",;\t"
-MISSING = ("", " ", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "null", "NULL", "None", "?")
-SAMPLE_CELLS = 2_000
 BLOCK_BYTES = 1 << 23
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf(inity)?\s*", re.I)
 
 csv.field_size_limit(1 << 30)
 
@@ -44,18 +45,17 @@ class CsvTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.skipped_rows = 0
         _expect_text(path)
-        self.delimiter, first = _sniff(path)
-        has_header = _is_header(first)
-        self.skipped_rows = int(has_header)
-        names = [cell.strip() for cell in first] if has_header else [*map(str, range(len(first)))]
-        _expect_unique(path, names)
-        rows = self._sample_rows(max(10, min(1000, SAMPLE_CELLS // len(first))))
-        rows = rows[self.skipped_rows :]
-        cells = list(zip(*rows, strict=True)) or [()] * len(names)
-        sample = dict(zip(names, cells, strict=True))
-        kinds = dict(zip(names, _kinds(cells), strict=True))
-        self.columns = Columns(path=path, kinds=kinds, sample=sample, has_header=has_header)
+        found = read_plain(path) or self._quoted_rows()
+        self.delimiter, self.skipped_rows = found.delimiter, int(found.has_header)
+        names = found.names(path)
+        self.columns = Columns(
+            path=path,
+            kinds=dict(zip(names, found.kinds(), strict=True)),
+            sample=lambda name: found.column(names.index(name)),
+            has_header=found.has_header,
+        )
 
     def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
         """The rows, block by block; columns not among ``numbers`` are text, cell for cell."""
@@ -113,16 +113,17 @@ class CsvTable:
                 if row:
                     yield reader.line_num, row
 
-    def _sample_rows(self, n_rows: int) -> list[list[str]]:
+    def _quoted_rows(self) -> QuotedRows:
+        self.delimiter, first = _sniff(self.path)
         rows: list[list[str]] = []
         try:
-            for line, row in itertools.islice(self._rows(), n_rows + 1):
+            for line, row in itertools.islice(self._rows(), n_sampled(len(first)) + 1):
                 if rows and len(row) != len(rows[0]):
                     raise self._count_fault(line, len(row), len(rows[0]))
                 rows.append(row)
         except (csv.Error, UnicodeDecodeError) as error:
             raise self._fault((), str(error)) from error
-        return rows
+        return QuotedRows(self.delimiter, rows)
 
     def _expect_closed_quote(self, block: pa.RecordBatch) -> None:
         """A quote that is never closed swallows the rest of the file without a word."""
@@ -257,51 +258,6 @@ def _sniff(path: Path) -> tuple[str, list[str]]:
         if len(cells) > len(best):
             best, delimiter = cells, each
     return delimiter, best
-
-
-def _is_header(cells: list[str]) -> bool:
-    """Whether a first line names columns: few numbers, or evenly running ones (0, 1, 2 ...)."""
-    numbers = [cell.strip() for cell in cells if NUMBER.fullmatch(cell)]
-    if 2 * len(numbers) < len(cells):
-        return True
-    return len(numbers) > 2 and running_prefix(numbers) is not None
-
-
-def _kinds(columns: Sequence[Sequence[str]]) -> list[Kind]:
-    """What each column holds; those between the first and the last are mostly all numbers."""
-    inner = columns[1:-1]
-    if _are_numbers(list(itertools.chain.from_iterable(inner))):
-        numbers: list[Kind] = ["number"] * len(inner)
-        return [_kind(columns[0]), *numbers, *map(_kind, columns[1:][-1:])]
-    return [_kind(cells) for cells in columns]
-
-
-def _kind(cells: Sequence[str]) -> Kind:
-    if _are_numbers(cells):
-        return "number"
-    n_numbers = len(list(filter(NUMBER.fullmatch, cells)))
-    if 2 * n_numbers >= len(cells):
-        return "number"
-    n_values = sum(cell.strip() not in MISSING for cell in cells)
-    return "number" if 2 * n_numbers >= n_values else "text"
-
-
-def _are_numbers(cells: Iterable[str]) -> bool:
-    """Whether all cells that are not empty are numbers for sure, found out at once."""
-    known = list(filter(None, cells))
-    text = ",".join(known)
-    if not text.isascii() or any(each in text for each in "nN?"):
-        return False  # words such as NaN
-    parsed = parse_lists([text.encode()])
-    return parsed is not None and len(parsed[0]) == len(known)
-
-
-def _expect_unique(path: Path, names: list[str]) -> None:
-    known: set[str] = set()
-    for name in names:
-        if name in known:
-            raise FormatError(f"{path}:1: found the column {name!r} twice; expected it once")
-        known.add(name)
 
 
 FORMATS.register("csv")(Csv())

@@ -35,7 +35,10 @@ class ParquetTable:
         self.batch_size = max(1, BATCH_CELLS // max(1, len(kinds)))
         names = [name for name, kind in kinds.items() if kind != "list"]
         first = next(self._batches(names, 1000), None)
-        sample = {name: [] if first is None else first[name].to_pylist() for name in names}
+
+        def sample(name: str) -> list[object]:
+            return [] if first is None else first[name].to_pylist()
+
         self.columns = Columns(path=path, kinds=kinds, sample=sample)
 
     def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
