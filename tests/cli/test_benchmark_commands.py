@@ -16,10 +16,13 @@ from tsconv.data.format import write_file
 PROGRAM = [sys.executable, "-m", "tsconv"]
 TINY = "members = 1\n[settings]\ntraining.steps = 2\nnetwork.options.levels = 2\n"
 
+ONLINE = {**os.environ, "TSCONV_OFFLINE": "0", "TSCONV_DATA": ""}
+"""Sets might be downloaded, and none are here but those that come with sktime."""
 
-def run(*arguments):
+
+def run(*arguments, **options):
     command = [*PROGRAM, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,30 @@ def test_a_dry_run_runs_nothing(folder):
     assert not (folder / "dry").exists()
 
 
+@pytest.mark.parametrize("site", ["", "[default.environment]\nTSCONV_OFFLINE = 0\n"])
+def test_sets_that_tasks_would_lack_are_warned_of_unless_they_may_download(folder, site):
+    (folder / "site.toml").write_text(site)
+    options = ["--site", folder / "site.toml", "--out", folder / f"lacking{len(site)}", "--dry-run"]
+
+    done = run("submit", "-d", "GunPoint", "-d", "Adiac", "-d", "Beef", *options, env=ONLINE)
+
+    assert done.returncode == 0, done.stderr
+    warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == (0 if site else 1)
+    assert all(line.endswith(": tsconv datasets fetch Adiac Beef") for line in warned)
+
+
+def test_sets_that_tasks_would_lack_are_refused_offline(folder):
+    options = ["--out", folder / "refused", "--dry-run", "--offline"]
+
+    done = run("submit", "-d", "GunPoint", "-d", "Adiac", *options, env=ONLINE)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Adiac: expected the set on this machine")
+    assert done.stderr.endswith(": tsconv datasets fetch Adiac\n")
+    assert not (folder / "refused").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -91,8 +118,8 @@ def test_a_dry_run_runs_nothing(folder):
         (["compare", "absent.csv"], "absent.csv"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
-    done = run(*arguments)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+    done = run(*arguments, cwd=tmp_path)
 
     assert done.returncode == 2
     assert words in done.stderr

@@ -56,12 +56,14 @@ def submit(
     profile: options.Profile = "default",
     processes: Processes = None,
     dry_run: DryRun = False,
+    offline: options.Offline = False,
     json: options.Json = False,
 ) -> None:
     """Hand the cells of a benchmark to Slurm, as a job array, and return.
 
     Scripts and the list of tasks are written to DIR/slurm, to be read and edited. Cells that are
-    finished or in the queue are left out, so the same command again submits what is missing.
+    finished or in the queue are left out, so the same command again submits what is missing. The
+    tasks download nothing: sets that are not on this machine are warned of, with --offline refused.
     """
     from tsconv.workflows.benchmark import plan_cells
 
@@ -120,6 +122,11 @@ def tell(result: "Submitted", *, json: bool) -> None:
         render.document(result.to_dict())
     else:
         job_tables.submitted(result)
+    if result.absent:
+        console.say(
+            "warning: the tasks download nothing, and lack sets that are not on this machine; "
+            f"before they start: tsconv datasets fetch {' '.join(result.absent)}"
+        )
     for name in result.packed.too_long:
         console.say(
             f"warning: {name} alone is expected to take longer than the limit; it goes on from "

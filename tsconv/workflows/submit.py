@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsconv.data.archive import OFFLINE_VARIABLE, absent
 from tsconv.errors import ConfigError, RunError
 from tsconv.executors import slurm
 from tsconv.executors.site import Site, read_site
@@ -61,6 +62,7 @@ class Submitted:
         submission: its scripts, None where nothing is left to submit.
         finished: cells that are done already.
         held: cells that jobs in the queue have already.
+        absent: archive sets of the cells that are not on this machine, if tasks cannot fetch them.
         jobs: what Slurm calls the new arrays; empty where nothing was submitted.
     """
 
@@ -69,6 +71,7 @@ class Submitted:
     submission: Submission | None
     finished: int
     held: int
+    absent: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Submitted:
             "too_long": list(packed.too_long),
             "finished": self.finished,
             "held": self.held,
+            "absent": list(self.absent),
             "jobs": list(self.jobs),
         }
 
@@ -122,6 +126,7 @@ def submit(
         submission=submission,
         finished=len(schedule.tasks) - len(schedule.left),
         held=len(held),
+        absent=() if _may_download(site) else _absent(left),
         jobs=jobs,
     )
 
@@ -166,6 +171,15 @@ def resubmit(folder: Path, *, failed: bool = False, dry_run: bool = False) -> Su
         held=len(_held(seen)),
         jobs=jobs,
     )
+
+
+def _may_download(site: Site) -> bool:
+    """Whether a site lets its jobs do what they do not do by themselves."""
+    return site.environment.get(OFFLINE_VARIABLE) in ("", "0")
+
+
+def _absent(left: Sequence[Task]) -> tuple[str, ...]:
+    return tuple(entry.name for entry in absent(task.cell.data for task in left))
 
 
 def _held(seen: Status) -> set[str]:
@@ -226,5 +240,5 @@ def _write(folder: Path, tasks: Sequence[Sequence[str]], site: Site, processes: 
         ],
         site=site,
         working_folder=Path.cwd(),
-        environment={"TSCONV_OFFLINE": "1"},
+        environment={OFFLINE_VARIABLE: "1"},
     )
