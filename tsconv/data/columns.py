@@ -81,6 +81,8 @@ class Columns:
 
     def of_kind(self, kind: Kind, without: Iterable[str | None] = ()) -> list[str]:
         """The columns of one kind in the order of the file."""
+        if kind not in self.kinds.values():
+            return []
         left_out = set(without)
         return [name for name, each in self.kinds.items() if each == kind and name not in left_out]
 

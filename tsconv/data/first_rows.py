@@ -21,7 +21,7 @@ DELIMITERS = ",;\t"
 MISSING = ("", " ", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "null", "NULL", "None", "?")
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf(inity)?\s*", re.I)
 LETTERS = frozenset("abcdefghjklmnopqrstuvwxyzABCDEFGHJKLMNOPQRSTUVWXYZ")  # no number starts so
-SAMPLE_CELLS = 2_000
+SAMPLE_CELLS = 1_000
 
 
 class FirstRows(ABC):
@@ -121,7 +121,7 @@ def cells_of(row: str) -> tuple[int, str]:
 
 def n_sampled(n_cells: int) -> int:
     """How many rows are looked at where each has so many cells."""
-    return max(10, min(1000, SAMPLE_CELLS // n_cells))
+    return max(5, min(500, SAMPLE_CELLS // n_cells))
 
 
 def is_header(cells: Sequence[str]) -> bool:

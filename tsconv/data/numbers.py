@@ -15,7 +15,7 @@ import simdjson
 from numpy.typing import NDArray
 
 COMMA, TAB = b",", b"\t"
-MINUS, ZERO, POINT, BRACKET = b"-0.]"
+MINUS, ZERO, POINT = b"-0."
 
 Lists = tuple[NDArray[np.float64], NDArray[np.int64]]
 """The values of all lists, one after the other, and how many each list has."""
@@ -54,17 +54,16 @@ def parse_lists(
     return None if np.isinf(single).any() else (single, lengths)
 
 
-def parse_json(lines: Sequence[bytes], separator: bytes) -> Lists | None:
+def parse_json(lines: Sequence[bytes | bytearray], separator: bytes) -> Lists | None:
     """The lists if all their values are numbers of JSON, else None."""
     if any([b"[" in line for line in lines]):  # noqa: C419, a list takes half the time
         return None  # more than numbers
-    array = b"],[".join(
-        [b"[[", *lines, b"]]"]
-    )  # an empty list before the first, and after the last
+    ends = b"[[", b"]]"  # of the array, with an empty list before the first and after the last
+    array = b" ],[".join([ends[0], *lines, ends[1]])
     if b"\r" in array:
         return None  # which JSON would take for a blank
     if b":" in array:
-        array = array.replace(b":", b"],[")
+        array = array.replace(b":", b" ],[")
     if separator == TAB:
         characters = np.frombuffer(array, dtype=np.uint8)
         is_tab = (characters == ord(TAB)).view(np.uint8)
@@ -80,11 +79,15 @@ def parse_json(lines: Sequence[bytes], separator: bytes) -> Lists | None:
 
 
 def has_negative_zero(array: bytes) -> bool:
-    """Whether -0 stands there as a whole number: of those JSON knows no sign at zero."""
+    """Whether -0 stands there as a whole number: of those JSON knows no sign at zero.
+
+    Each number must end in a comma or a blank, which come before all that a number holds.
+    """
     characters = np.frombuffer(array, dtype=np.uint8)
-    is_start = (characters[:-2] == MINUS) & (characters[1:-1] == ZERO)
-    is_end = (characters[2:] < POINT) | (characters[2:] == BRACKET)
-    return bool((is_start & is_end).any())
+    is_found = characters[2:] < POINT
+    is_found &= characters[:-2] == MINUS
+    is_found &= characters[1:-1] == ZERO
+    return bool(is_found.any())
 
 
 def parse_words(lines: Sequence[bytes], separator: bytes) -> Lists | None:

@@ -131,8 +131,7 @@ def read_texts(
         indent: the bytes passed over at the start of a line.
         blanks: those passed over at its end.
     """
-    while block := file.read(BLOCK_BYTES):
-        block += file.readline()
+    for block in read_blocks(file):
         characters = np.frombuffer(block, dtype=np.uint8)
         ends = np.flatnonzero(characters == LINE_END)
         if block[-1] != LINE_END:
@@ -154,6 +153,12 @@ def read_texts(
             text = stripped(text, comments, indent, blanks)
         if text.starts:
             yield text
+
+
+def read_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The rest of a file in whole lines, some BLOCK_BYTES at a time."""
+    while block := file.read(BLOCK_BYTES):
+        yield block + file.readline()
 
 
 def stripped(text: SeriesText, comments: bytes, indent: bytes, blanks: bytes) -> SeriesText:

@@ -29,7 +29,9 @@ from tsconv.data.first_rows import (
     read_plain,
 )
 from tsconv.data.format import FORMATS, Schema
+from tsconv.data.plain_long import read_long
 from tsconv.data.plain_table import PlainTable, find_plain
+from tsconv.data.plain_wide import read_wide
 from tsconv.data.tables import read_table, to_long, to_wide
 from tsconv.errors import FormatError
 
@@ -71,13 +73,7 @@ class CsvTable:
 
     def as_plain(self, schema: Schema) -> PlainTable | None:
         """The table to be read in the fast way, if its columns allow for it."""
-        return find_plain(
-            self.path,
-            list(self.columns.kinds),
-            schema,
-            self.delimiter,
-            has_header=self.columns.has_header,
-        )
+        return find_plain(self.path, self.columns, schema, self.delimiter)
 
     def place(self, row: int) -> str:
         """The "path:line" of a data row, found by reading up to it."""
@@ -193,10 +189,12 @@ class Csv:
     ) -> Iterator[TimeSeriesDataset]:
         """The table's instances in file order."""
         table = CsvTable(path)
-        plain = table.as_plain(resolve_columns(table.columns, schema))
+        found = resolve_columns(table.columns, schema)
+        plain = table.as_plain(found)
+        read_rows = read_long if found.layout == "long" else read_wide
         n_read = 0
         try:
-            for dataset in plain.read(chunk_size) if plain else ():
+            for dataset in read_rows(plain, chunk_size) if plain else ():
                 yield dataset
                 n_read += 1
             is_read = n_read > 0
