@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -232,6 +233,21 @@ def test_a_slow_server_is_waited_for(site, cache, files):
     download_set(ENTRY)
 
     assert is_fetched(cache, files)
+
+
+def test_a_transfer_that_takes_long_tells_how_far_it_is_and_how_long_it_will_take(
+    site, monkeypatch, caplog
+):
+    monkeypatch.setattr(transfer, "PATIENCE", Patience(told=0.2))
+    site.replies[ZIP] = [Reply(piece=len(site.files[ZIP]) // 12, pause=0.1)]
+
+    with caplog.at_level("INFO", "tsconv.data.transfer"):
+        download_set(ENTRY)
+
+    words = rf"{site.url}{ZIP}: 0\.\d of 0\.\d MB, 0\.\d\d MB/s, 0:00:0\d left"
+    told = [record.message for record in caplog.records if " left" in record.message]
+    assert told
+    assert all(re.fullmatch(words, each) for each in told)
 
 
 def test_a_server_that_states_too_few_bytes_is_refused(site):

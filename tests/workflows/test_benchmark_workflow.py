@@ -306,6 +306,20 @@ def test_time_left_counts_what_is_running(data, tmp_path):
     assert progress.seconds_left == pytest.approx(plan.tasks[1].seconds)
 
 
+def test_time_left_is_known_once_a_cell_trains(data, tmp_path):
+    plan = schedule(make_plan(data), tmp_path)
+    progress = Progress(schedule=plan)
+    half = {"member": 1, "members": 2, "step": 0, "n_steps": 3, "loss": None}
+
+    progress.running[0] = (plan.tasks[0].cell.name, {**half, "seconds_left": None})
+    assert progress.seconds_left is None
+    progress.running[0] = (plan.tasks[0].cell.name, {**half, "seconds_left": 30.0})
+
+    of_one = 2 * 30.0  # half of it takes 30 s
+    other = plan.tasks[1].seconds / plan.tasks[0].seconds
+    assert progress.seconds_left == pytest.approx(max(30 + other * of_one, other * of_one))
+
+
 def test_labels_that_train_lacks_are_refused_in_a_resample(tmp_path):
     (tmp_path / "Odd").mkdir()
     data = make_set(tmp_path, "Odd")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -25,6 +26,8 @@ PIECE = 2**18
 """Bytes at most that are asked of a connection at once."""
 OK, PARTIAL, BAD_RANGE, TOO_MANY = 200, 206, 416, 429
 MEGABYTE = 1e6
+SECONDS_OF_SILENCE = 60.0
+"""Between words on how far a transfer is, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +42,7 @@ class Patience:
         attempts: at one file, broken off or refused for now.
         pause: seconds before the second attempt; doubled before each further one.
         most_bytes: of one file.
-        told: seconds between words on how far it is.
+        told: seconds before the first words on how far it is; doubled up to a minute.
     """
 
     connect: float = 10
@@ -190,8 +193,9 @@ def _version(response: "Response") -> str:
 
 def _receive(url: str, response: "Response", file: BinaryIO, size: int | None) -> None:
     """Write what comes, when it comes, as long as enough comes."""
-    window_began = told = time.monotonic()
-    in_window = 0
+    began = window_began = time.monotonic()
+    in_window, at_first = 0, file.tell()
+    to_tell, pause = began + PATIENCE.told, PATIENCE.told
     while piece := _next_piece(response, file.tell(), size):
         file.write(piece)
         in_window += len(piece)
@@ -202,10 +206,20 @@ def _receive(url: str, response: "Response", file: BinaryIO, size: int | None) -
             if in_window < PATIENCE.slowest * (now - window_began):
                 raise BrokenOff(f"stalled: {in_window} bytes in {now - window_began:.0f} s")
             window_began, in_window = now, 0
-        if now - told > PATIENCE.told:
-            told = now
-            whole = "?" if size is None else f"{size / MEGABYTE:.1f}"
-            logger.info("%s: %.1f of %s MB", url, file.tell() / MEGABYTE, whole)
+        if now > to_tell:
+            pause = min(2 * pause, SECONDS_OF_SILENCE)
+            to_tell = now + pause
+            rate = (file.tell() - at_first) / (now - began)
+            logger.info("%s: %s", url, _how_far(file.tell(), size, rate))
+
+
+def _how_far(arrived: int, size: int | None, rate: float) -> str:
+    """Of so many bytes, at so many a second."""
+    pace = f"{rate / MEGABYTE:.2f} MB/s"
+    if size is None:
+        return f"{arrived / MEGABYTE:.1f} MB, {pace}"
+    left = timedelta(seconds=round((size - arrived) / rate))
+    return f"{arrived / MEGABYTE:.1f} of {size / MEGABYTE:.1f} MB, {pace}, {left} left"
 
 
 def _next_piece(response: "Response", arrived: int, size: int | None) -> bytes:

@@ -77,18 +77,25 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last cell is done; None before one is."""
-        if not self.finished:
-            return None
+        """Until the last cell is done; None before a step has told how fast this machine is."""
+        seconds = {task.cell.name: task.seconds for task in self.schedule.left}
         ended = {*self.finished, *self.failed}
         done = {name: share(values) for name, values in self.running.values()}
+        measured = list(self.finished.values())
+        measured += [
+            (seconds[name] * (1 - done[name]), values["seconds_left"])
+            for name, values in self.running.values()
+            if values.get("seconds_left") is not None
+        ]
+        if not measured:
+            return None
         waiting = [
             task.seconds * (1 - done.get(task.cell.name, 0.0))
             for task in self.schedule.left
             if task.cell.name not in ended
         ]
         estimated = max(max(waiting, default=0.0), sum(waiting) / self.schedule.processes)
-        return estimated * correction(self.finished.values())
+        return estimated * correction(measured)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
