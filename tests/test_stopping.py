@@ -53,6 +53,29 @@ def test_a_signal_is_noted_where_it_is_deferred_and_ends_after():
     assert noted == [False, True]
 
 
+def test_who_defers_a_signal_for_too_long_is_interrupted():
+    def work():
+        with listening() as stop, stop.deferred(0.05):
+            send(signal.SIGTERM)
+            threading.Event().wait(60)
+
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(Stopped, match=r"SIGTERM; a step that took over 0\.05 s more was given up"):
+        work()
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_who_ends_in_time_is_not_interrupted_later():
+    def work():
+        with listening() as stop, stop.deferred(0.05):
+            send(signal.SIGTERM)
+
+    with pytest.raises(Stopped, match=r"^told to by SIGTERM$"):
+        work()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
 def test_an_error_within_is_told_rather_than_the_signal():
     def work():
         with listening() as stop, stop.deferred():

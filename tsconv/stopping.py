@@ -1,9 +1,11 @@
 """How a process is told to end, and ends with what is under way saved.
 
 A batch system sends a signal some time before it kills. The first one that comes ends the process
-at once where nothing is lost by it, and after the step under way where a training saves itself.
+at once where nothing is lost by it, and after the step under way where a training saves itself. A
+step that takes too long for that is given up.
 """
 
+import math
 import os
 import signal
 import threading
@@ -16,6 +18,8 @@ from tsconv.errors import ConfigError, Stopped
 VARIABLE = "TSCONV_SIGNALS"
 DEFAULT = "TERM,INT,USR1,USR2"
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
+PATIENCE = 5.0
+"""Seconds that a step under way may still take once a signal has come."""
 
 
 class Stop:
@@ -28,19 +32,28 @@ class Stop:
     def __init__(self) -> None:
         self.told_by = ""
         self._deferring = False
+        self._patience = math.inf
 
     def is_asked_for(self) -> bool:
         """Whether there was a signal."""
         return bool(self.told_by)
 
     @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Within, a signal is only noted; who works there asks :meth:`is_asked_for`."""
-        self._deferring = True
+    def deferred(self, patience: float = math.inf) -> Iterator[None]:
+        """Within, a signal is only noted; who works there asks :meth:`is_asked_for`.
+
+        Args:
+            patience: seconds after the signal; who has not ended then is interrupted anyway.
+        """
+        self._deferring, self._patience = True, patience
+        before = signal.getsignal(signal.SIGALRM)
         try:
             yield
         finally:
             self._deferring = False
+            if self.told_by and math.isfinite(patience):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
         if self.told_by:
             raise Stopped(f"told to by {self.told_by}")
 
@@ -58,6 +71,16 @@ class Stop:
         self.told_by = signal.Signals(number).name
         if not self._deferring:
             raise Stopped(f"told to by {self.told_by}")
+        if math.isfinite(self._patience):
+            signal.signal(signal.SIGALRM, self._give_up)
+            signal.setitimer(signal.ITIMER_REAL, self._patience)
+
+    def _give_up(self, number: int, frame: FrameType | None) -> None:
+        if self._deferring:
+            raise Stopped(
+                f"told to by {self.told_by}; a step that took over {self._patience:g} s more was "
+                "given up, what was saved before counts"
+            )
 
 
 @contextmanager

@@ -261,6 +261,25 @@ main()
 """
 
 
+def test_a_step_that_takes_too_long_is_given_up_for_the_checkpoint_before(tmp_path):
+    make_toy_file(tmp_path / "toy.csv")
+    hasty = "import tsconv.workflows.train as workflow\nworkflow.PATIENCE = 0.1\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", hasty + ENDLESS_STEP, "train", "toy.csv", "--network", "endless"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    wait_for(tmp_path / "begun")
+
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 75
+    assert "given up, what was saved before counts; the same" in stderr.splitlines()[-1]
+    assert not list(tmp_path.rglob("*.lock"))
+
+
 def test_a_second_ctrl_c_stops_at_once_also_in_the_middle_of_a_step(tmp_path):
     make_toy_file(tmp_path / "toy.csv")
     process = subprocess.Popen(

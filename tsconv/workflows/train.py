@@ -36,7 +36,7 @@ from tsconv.runs.store import (
     save_preparation,
     with_members,
 )
-from tsconv.stopping import Stop
+from tsconv.stopping import PATIENCE, Stop
 from tsconv.training.checkpoint import SECONDS, Keeper, SharedShelf
 from tsconv.training.distributed import Group, joined
 from tsconv.training.loop import EpochRecord, Watch
@@ -258,7 +258,8 @@ def _train_members(
     told = dataclasses.replace(told, should_stop=lambda: group.any(stop.is_asked_for()))
     seconds = _seconds_between_checkpoints() if group.is_first else math.inf
     keeper = Keeper(SharedShelf(shelf, group), seconds=seconds)
-    with stop.deferred():
+    alone = group.place.size == 1  # who gave up in a step of several would leave the others waiting
+    with stop.deferred(PATIENCE if alone else math.inf):
         for member in fit_members(preparation, missing, watch=told, keeper=keeper):
             if run is not None:
                 _keep(run, member, preparation)
