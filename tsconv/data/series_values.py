@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.numbers import is_number, parse_lists
-from tsconv.data.series_text import Instances, SeriesText, excerpt
+from tsconv.data.series_text import Instances, SeriesText, encode_label_texts, excerpt
 from tsconv.errors import FormatError
 
 
@@ -168,6 +169,21 @@ def number_error(text: SeriesText) -> FormatError:
         f"expected a finite number ('?' where missing), found {excerpt(token.strip())} as value "
         f"{place} of channel {channel}",
     )
+
+
+def as_dataset(
+    chunk: SeriesValues,
+    X: NDArray[np.float32],
+    lengths: NDArray[np.int64],
+    declared: tuple[str, ...] | None,
+) -> TimeSeriesDataset:
+    """The instances with their labels, of the declared classes or else of those found.
+
+    Raises:
+        FormatError: as :func:`encode_label_texts` does.
+    """
+    y, classes = encode_label_texts(chunk, declared)
+    return TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=chunk.path.stem)
 
 
 def trim_padding(

@@ -22,12 +22,11 @@ from tsconv.data.series_text import (
     check_labels,
     check_padding,
     check_values,
-    encode_label_texts,
     excerpt,
     format_series,
     read_texts,
 )
-from tsconv.data.series_values import parse_chunks, trim_padding
+from tsconv.data.series_values import as_dataset, parse_chunks, trim_padding
 from tsconv.errors import FormatError
 
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
@@ -235,8 +234,7 @@ class ArffFormat:
                         f"{widths[row]}",
                     )
                 X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
-                y, classes = encode_label_texts(chunk, header.classes)
-                yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
+                yield as_dataset(chunk, X, lengths, header.classes)
             if not found:
                 raise FormatError(f"{path}: expected series after @data, found none")
 

@@ -18,12 +18,11 @@ from tsconv.data.series_text import (
     SeriesText,
     check_labels,
     check_values,
-    encode_label_texts,
     excerpt,
     format_series,
     read_texts,
 )
-from tsconv.data.series_values import SeriesValues, parse_chunks
+from tsconv.data.series_values import SeriesValues, as_dataset, parse_chunks
 from tsconv.errors import FormatError
 
 PAIR = rb"\([^()]*,\s*([^(),]*)\)"  # (time, value); times may hold : and , but values do not
@@ -217,14 +216,10 @@ class TsFormat:
             length, found = header.length, False
             for chunk in parse_chunks(texts, header.n_channels, chunk_size):
                 found = True
-                X = chunk.arranged()
                 if header.equal_length and length is None:
                     length = int(chunk.lengths[0])
                 check_lengths(chunk, length)
-                y, classes = encode_label_texts(chunk, header.classes)
-                yield TimeSeriesDataset(
-                    X=X, lengths=chunk.lengths, y=y, classes=classes, name=path.stem
-                )
+                yield as_dataset(chunk, chunk.arranged(), chunk.lengths, header.classes)
             if not found:
                 raise FormatError(f"{path}: expected series after @data, found none")
 

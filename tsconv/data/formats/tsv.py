@@ -21,12 +21,11 @@ from tsconv.data.series_text import (
     check_labels,
     check_padding,
     check_values,
-    encode_label_texts,
     excerpt,
     format_series,
     read_texts,
 )
-from tsconv.data.series_values import parse_chunks, trim_padding
+from tsconv.data.series_values import as_dataset, parse_chunks, trim_padding
 from tsconv.errors import FormatError
 
 Separator = Literal[b"\t", b",", b" "]
@@ -106,8 +105,7 @@ class TsvFormat:
                         f"found {widths[row]}; pad short series with NaN",
                     )
                 X, lengths = trim_padding(chunk.arranged(), chunk.lengths)
-                y, classes = encode_label_texts(chunk, None)
-                yield TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=classes, name=path.stem)
+                yield as_dataset(chunk, X, lengths, None)
             if not n_columns:
                 raise FormatError(f"{path}:1: expected a label and values, found an empty file")
 
