@@ -64,9 +64,9 @@ def test_lists_are_apart_by_lines_and_colons():
 
 @pytest.mark.parametrize("text", [b"[-0,1 ]", b"[1,-0 ]", b"[1, -0 ]", b"[-0\t,1 ]"])
 def test_negative_zero_without_a_point_is_found(text):
-    assert has_negative_zero(text)
+    assert has_negative_zero(np.frombuffer(text, dtype=np.uint8))
 
 
 @pytest.mark.parametrize("text", [b"[0 ]", b"[-0.0,1 ]", b"[1e-05,2 ]", b"[-0.5 ]", b"[-0e0 ]"])
 def test_other_zeros_are_not_taken_for_it(text):
-    assert not has_negative_zero(text)
+    assert not has_negative_zero(np.frombuffer(text, dtype=np.uint8))

@@ -64,26 +64,26 @@ def parse_json(lines: Sequence[bytes | bytearray], separator: bytes) -> Lists | 
         return None  # which JSON would take for a blank
     if b":" in array:
         array = array.replace(b":", b" ],[")
+    characters = np.frombuffer(array, dtype=np.uint8)
     if separator == TAB:
-        characters = np.frombuffer(array, dtype=np.uint8)
-        is_tab = (characters == ord(TAB)).view(np.uint8)
-        array = (characters + is_tab * np.uint8(ord(COMMA) - ord(TAB))).tobytes()
+        commas = (characters == ord(TAB)).view(np.uint8)
+        commas *= np.uint8(ord(COMMA) - ord(TAB))
+        characters = np.add(characters, commas, out=commas)
     try:
-        document: Any = THREAD.parser.parse(array)
+        document: Any = THREAD.parser.parse(characters.data)
         values = np.frombuffer(document.as_buffer(of_type="d"), dtype=np.float64)
     except (ValueError, TypeError, RuntimeError):
         return None
     lengths = np.array([len(each) for each in document][1:-1])
-    is_exact = values.all() or not has_negative_zero(array)
+    is_exact = values.all() or not has_negative_zero(characters)
     return (values, lengths) if is_exact and _fits(values, lengths) else None
 
 
-def has_negative_zero(array: bytes) -> bool:
+def has_negative_zero(characters: NDArray[np.uint8]) -> bool:
     """Whether -0 stands there as a whole number: of those JSON knows no sign at zero.
 
     Each number must end in a comma or a blank, which come before all that a number holds.
     """
-    characters = np.frombuffer(array, dtype=np.uint8)
     is_found = characters[2:] < POINT
     is_found &= characters[:-2] == MINUS
     is_found &= characters[1:-1] == ZERO

@@ -78,10 +78,14 @@ class SeriesText(Instances):
 
     def without_padding(self, missing: bytes) -> "SeriesText":
         """The same without the ``missing``, such as ``,?``, that each series ends in."""
-        block, steps = self.block, [missing * size for size in PADDING_STEPS]
+        block, spans = self.block, list(zip(self.starts, self.stops, strict=True))
+        is_padded = [block.endswith(missing, start, stop) for start, stop in spans]
+        if not any(is_padded):
+            return replace(self, padding=[0] * len(spans))
+        steps = [missing * size for size in PADDING_STEPS]
         stops = [
-            cut_end(block, start, stop, steps) if block.endswith(missing, start, stop) else stop
-            for start, stop in zip(self.starts, self.stops, strict=True)
+            cut_end(block, start, stop, steps) if padded else stop
+            for (start, stop), padded in zip(spans, is_padded, strict=True)
         ]
         pairs = zip(self.stops, stops, strict=True)
         padding = [(before - after) // len(missing) for before, after in pairs]

@@ -192,17 +192,15 @@ def split_texts(texts: Iterable[SeriesText], header: Header) -> Iterator[SeriesT
 
 def split_labels(text: SeriesText) -> SeriesText:
     """The same instances with labels cut off."""
-    block, stops, labels = text.block, [], []
-    for row, (start, stop) in enumerate(zip(text.starts, text.stops, strict=True)):
-        if block[stop - 1] in QUOTES:
-            series, label = split_label(text, row, block[start:stop])
-            end = start + len(series)
-        else:
-            end = max(block.rfind(b",", start, stop), start - 1)
-            label = block[end + 1 : stop].strip()
-        stops.append(end)
-        labels.append(label)
-    return replace(text, stops=stops, labels=labels)
+    block, spans = text.block, list(zip(text.starts, text.stops, strict=True))
+    ends = [max(block.rfind(b",", start, stop), start - 1) for start, stop in spans]
+    labels = [block[end + 1 : stop].strip() for end, stop in zip(ends, text.stops, strict=True)]
+    if not {block[stop - 1] for stop in text.stops}.isdisjoint(QUOTES):
+        for row, (start, stop) in enumerate(spans):
+            if block[stop - 1] in QUOTES:
+                series, labels[row] = split_label(text, row, block[start:stop])
+                ends[row] = start + len(series)
+    return replace(text, stops=ends, labels=labels)
 
 
 class ArffFormat:

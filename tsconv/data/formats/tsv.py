@@ -59,12 +59,15 @@ def split_rows(text: SeriesText, separator: Separator) -> SeriesText:
         rows = [line.split() for line in text.lines]
         series = text.with_lines([b",".join(row[1:]) for row in rows])
         return replace(series, labels=[row[0] for row in rows])
-    labels, starts = [], []
-    for start, stop in zip(text.starts, text.stops, strict=True):
-        end = text.block.find(separator, start, stop)
-        end = stop if end < 0 else end
-        labels.append(text.block[start:end].strip())
-        starts.append(min(end + 1, stop))
+    block = text.block
+    spans = zip(text.starts, text.stops, strict=True)
+    ends = [block.find(separator, start, stop) for start, stop in spans]
+    if -1 in ends:
+        row = ends.index(-1)
+        found = excerpt(text.lines[row])
+        raise text.error(row, f"expected a label and values after it, found {found}")
+    labels = [block[start:end].strip() for start, end in zip(text.starts, ends, strict=True)]
+    starts = [end + 1 for end in ends]
     split = replace(text, starts=starts, labels=labels, separator=separator)
     return split.without_padding(separator + b"NaN")
 
