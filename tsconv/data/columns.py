@@ -161,7 +161,7 @@ def running_prefix(names: Sequence[str]) -> str | None:
     prefix, number = _split(names[0])
     if number is not None and number < sys.maxsize:
         counted = range(int(number), int(number) + len(names))
-        if list(names) == [f"{prefix}{k}" for k in counted]:  # most are, and this is found out soon
+        if list(names) == [f"{prefix}{k}" for k in counted]:  # mostly so, and soon found out
             return prefix
     parts = [_split(name) for name in names]
     if any(number is None or prefix != parts[0][0] for prefix, number in parts):

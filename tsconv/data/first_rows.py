@@ -41,7 +41,7 @@ class FirstRows(ABC):
         """What the header calls the columns, or their positions where there is none."""
         if not self.has_header:
             return [*map(str, range(len(self.first)))]
-        names = [cell.strip() for cell in self.first]
+        names = list(map(str.strip, self.first))
         if len(set(names)) < len(names):
             twice = next(name for k, name in enumerate(names) if name in names[:k])
             raise FormatError(f"{path}:1: found the column {twice!r} twice; expected it once")

@@ -31,16 +31,18 @@ def split_cells(table: PlainTable, text: SeriesText) -> SeriesText:
     is_quoted = b'"' in text.block
     if is_quoted or (b"\r" in text.block and any(b"\r" in line for line in text.lines)):
         raise ValueError("quotes or lone carriage returns make cells and lines uncertain")
-    block, delimiter, labels, starts, stops = text.block, table.delimiter, [], [], []
-    n_before, n_after = len(table.before), len(table.after)
-    for start, stop in zip(text.starts, text.stops, strict=True):
-        first, last = start, stop
-        for _ in range(n_before):
-            first = block.index(delimiter, first, stop) + 1
-        for _ in range(n_after):
-            last = block.rindex(delimiter, first, last)
-        starts.append(first)
-        stops.append(last)
-        labels.append(block[start:first] + block[last + 1 : stop])
+    block, delimiter, starts, stops = text.block, table.delimiter, text.starts, text.stops
+    for _ in table.before:
+        spans = zip(starts, stops, strict=True)
+        starts = [block.index(delimiter, start, stop) + 1 for start, stop in spans]
+    for _ in table.after:
+        spans = zip(starts, stops, strict=True)
+        stops = [block.rindex(delimiter, start, stop) for start, stop in spans]
+    fronts = zip(text.starts, starts, strict=True)
+    backs = zip(stops, text.stops, strict=True)
+    labels = [
+        block[start:first] + block[last + 1 : stop]
+        for (start, first), (last, stop) in zip(fronts, backs, strict=True)
+    ]
     split = replace(text, starts=starts, stops=stops, labels=labels, separator=delimiter)
     return split.without_padding(delimiter)
