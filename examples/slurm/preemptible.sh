@@ -4,6 +4,6 @@
 # else goes on from its last checkpoint when it starts again.
 set -eu
 
-tsconv submit -d GunPoint --network tcn --members 1 --seed 0 --seed 1 --out runs/preemptible \
+tsconv submit -d ItalyPowerDemand --network tcn --members 1 --seed 0 --seed 1 --out runs/preemptible \
     --partition "${PARTITION:-low}" --time 0:20:00 --sbatch-arg=--signal=B:USR1@60
 tsconv status runs/preemptible

@@ -27,7 +27,7 @@ srun --kill-on-bad-exit=1 bash -c '
     trap "" USR1
     exec torchrun --nnodes="$SLURM_NNODES" --nproc-per-node="$PROCESSES" \
         --rdzv-id="$SLURM_JOB_ID" --rdzv-backend=c10d --rdzv-endpoint="$RENDEZVOUS" \
-        -m tsconv train "$@"' train "$data" --out "$run" --offline "${options[@]}"
+        -m tsconv train "$@"' train "$data" --out "$run" --members 1 --offline "${options[@]}"
 code=$?
 
 # torchrun ends with 1 whatever its workers end with; one that was stopped ended with 75.

@@ -27,7 +27,7 @@ def test_example_runs(cluster, tmp_path, script):
     )
 
     assert done.returncode == 0, done.stderr
-    cluster.wait_until_empty(240)
+    cluster.wait_until_empty(600)
     finished = list((tmp_path / "runs").rglob("DONE"))
     logs = [log.read_text() for log in tmp_path.rglob("*.log")]
     logs += [log.read_text() for log in tmp_path.glob("slurm-*.out")]
