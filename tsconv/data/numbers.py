@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 COMMA, TAB = b",", b"\t"
 MINUS, ZERO, POINT = b"-0."
+CACHED = 1 << 15  # characters that several steps go over while they are close at hand
 
 Lists = tuple[NDArray[np.float64], NDArray[np.int64]]
 """The values of all lists, one after the other, and how many each list has."""
@@ -84,10 +85,14 @@ def has_negative_zero(characters: NDArray[np.uint8]) -> bool:
 
     Each number must end in a comma or a blank, which come before all that a number holds.
     """
-    is_found = characters[2:] < POINT
-    is_found &= characters[:-2] == MINUS
-    is_found &= characters[1:-1] == ZERO
-    return bool(is_found.any())
+    for start in range(0, len(characters), CACHED):
+        part = characters[start : start + CACHED + 2]
+        is_found = part[2:] < POINT
+        is_found &= part[:-2] == MINUS
+        is_found &= part[1:-1] == ZERO
+        if is_found.any():
+            return True
+    return False
 
 
 def parse_words(lines: Sequence[bytes], separator: bytes) -> Lists | None:
