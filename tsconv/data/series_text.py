@@ -72,6 +72,12 @@ class SeriesText(Instances):
         block = self.block
         return [block[start:stop] for start, stop in zip(self.starts, self.stops, strict=True)]
 
+    @property
+    def views(self) -> list[memoryview]:
+        """The same without a copy."""
+        block = memoryview(self.block)
+        return [block[start:stop] for start, stop in zip(self.starts, self.stops, strict=True)]
+
     def with_lines(self, lines: Sequence[bytes]) -> "SeriesText":
         """The same instances with other text for each."""
         bounds = list(itertools.accumulate(map(len, lines), initial=0))

@@ -119,15 +119,15 @@ def parse_series(text: SeriesText, n_channels: int | None) -> SeriesValues:
         FormatError: a value that is no number, an instance with another number of channels, or
             channels of different lengths.
     """
-    lines = text.lines
-    parsed = parse_lists(lines, text.separator)
+    parsed = parse_lists(text.views, text.separator)
     if parsed is None:
         raise number_error(text)
     values, lengths = parsed
-    n_channels = n_channels or lines[0].count(b":") + 1
-    if n_channels > 1 or len(lengths) > len(lines):
-        for row, line in enumerate(lines):
-            if (found := line.count(b":") + 1) != n_channels:
+    spans = list(zip(text.starts, text.stops, strict=True))
+    n_channels = n_channels or text.block.count(b":", *spans[0]) + 1
+    if n_channels > 1 or len(lengths) > len(spans):
+        for row, span in enumerate(spans):
+            if (found := text.block.count(b":", *span) + 1) != n_channels:
                 raise text.error(
                     row, f"expected {n_channels} channels (parts apart by ':'), found {found}"
                 )
