@@ -57,8 +57,8 @@ def read_long(table: PlainTable, chunk_size: int | None) -> Iterator[TimeSeriesD
     held: list[Instances] = []
     with table.path.open("rb") as file:
         table.skip_header(file)
-        for block in read_blocks(file):
-            held.append(find_instances(table, block))
+        for block, size in read_blocks(file):
+            held.append(find_instances(table, block[:size]))
             if chunk_size is None or sum(len(part.texts) for part in held) <= chunk_size:
                 continue
             joined = join_instances(held)

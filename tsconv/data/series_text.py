@@ -5,6 +5,7 @@ from where to where in a block each series stands, and series_values.py parses t
 together: what is copied least is read fastest.
 """
 
+import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -107,8 +108,11 @@ def cut_end(block: bytes, start: int, stop: int, steps: Sequence[bytes]) -> int:
     whole, missing = steps[0], steps[-1]
     point = block.rfind(b".", start, stop)
     first = block.find(missing[:1], max(start, point), stop)
-    if stop - first <= len(whole) and block.endswith(whole[: stop - first], first, stop):
-        return first
+    n_steps = len(steps) - ((stop - first) // len(missing)).bit_length()
+    if (stop - first) % len(missing) == 0 and n_steps >= 0:
+        most = steps[n_steps]  # more than half of it
+        if block.startswith(most, first, stop) and block.endswith(most, first, stop):
+            return first
     while block.endswith(whole, start, stop):
         stop -= len(whole)
     for step in steps[1:]:
@@ -142,8 +146,8 @@ def read_texts(
         indent: the bytes passed over at the start of a line.
         blanks: those passed over at its end.
     """
-    for block in read_blocks(file):
-        stops = line_ends(block)
+    for block, size in read_blocks(file):
+        stops = line_ends(block, size)
         starts = [0, *[stop + 1 for stop in stops[:-1]]]
         if line_no == 1 and block.startswith(BOM):
             starts[0] = len(BOM)
@@ -164,23 +168,29 @@ def read_texts(
             yield text
 
 
-def read_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of a file in whole lines, some BLOCK_BYTES at a time."""
+def read_blocks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The rest of a file, some BLOCK_BYTES at a time, and how much of each is whole lines."""
     while block := file.read(BLOCK_BYTES):
-        yield block + file.readline()
+        size = block.rfind(LINE_END) + 1
+        if not size or len(block) < BLOCK_BYTES:  # a line that is longer, or the file's end
+            block += file.readline()
+            size = len(block)
+        else:  # what follows is read again: copying all to have it whole would take longer
+            file.seek(size - len(block), io.SEEK_CUR)
+        yield block, size
 
 
-def line_ends(block: bytes) -> list[int]:
-    """Where each line ends, the last perhaps without a line end."""
+def line_ends(block: bytes, size: int) -> list[int]:
+    """Where each line of the first ``size`` bytes ends, the last perhaps without a line end."""
     stop = block.find(LINE_END)
     if not 0 <= stop < LONG_LINE:
         stops = []
-        while stop >= 0:
+        while 0 <= stop < size:
             stops.append(stop)
             stop = block.find(LINE_END, stop + 1)
     else:
-        stops = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == LINE_END).tolist()
-    return stops if block[-1] == LINE_END else [*stops, len(block)]
+        stops = np.flatnonzero(np.frombuffer(block, np.uint8, size) == LINE_END).tolist()
+    return stops if block[size - 1] == LINE_END else [*stops, size]
 
 
 def stripped(text: SeriesText, comments: bytes, indent: bytes, blanks: bytes) -> SeriesText:
