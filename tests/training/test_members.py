@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import time
 
 import numpy as np
 import pytest
@@ -77,6 +78,17 @@ def test_members_trained_together_equal_each_alone_bit_for_bit(network, at_once)
     assert [member.index for member in together] == list(range(5))
     for member in together:
         assert_same(member, fit_member(preparation, member.index))
+
+
+def test_the_seconds_of_members_trained_together_add_up_to_those_that_passed():
+    preparation = prepare(make_toy_dataset(), make_config(members=4, training__epochs=5))
+    began = time.monotonic()
+
+    together = list(fit_members(preparation, range(4), at_once=4))
+
+    seconds = [member.history[-1].seconds for member in together]
+    assert min(seconds) > 0
+    assert sum(seconds) <= time.monotonic() - began
 
 
 def test_members_take_their_steps_in_turn():

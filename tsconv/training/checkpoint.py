@@ -134,7 +134,6 @@ class Keeper:
 
 def capture(course: Course, draws: Draws) -> tuple[Tensors, dict[str, Any]]:
     """The state of a training that pauses; tensors are not copied, so use them at once."""
-    course.count_seconds()
     optimizer, selector = course.steps.optimizer, course.selector
     tensors = {
         **_named("network", course.network.state_dict()),

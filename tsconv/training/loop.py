@@ -41,7 +41,7 @@ class EpochRecord:
         lr: learning rate of the epoch's last step.
         train_loss: mean over the epoch's instances as they were trained on.
         valid_loss: mean over the validation part after the epoch, None without one.
-        seconds: since the member's training began.
+        seconds: of the member's training; of several at once, each has its own turns' alone.
     """
 
     member: int
@@ -112,7 +112,7 @@ class Progress:
         measured: batches of the validation part, after the epoch's last step.
         settling: all steps are taken, and the selected weights put back.
         history: an entry an epoch that is over.
-        seconds: of training, in earlier processes too.
+        seconds: of training in its turns, in earlier processes too.
         taken_up: how often it was left and taken up again.
     """
 
@@ -161,8 +161,12 @@ class Course:
         else:
             self.pass_began = self.generator.get_state()
 
+    def go_on(self) -> None:
+        """Begin a turn: what passed since the last one was spent on other members."""
+        self._went_on = time.monotonic()
+
     def count_seconds(self) -> float:
-        """Seconds of training up to now."""
+        """Seconds of this training's own turns up to now."""
         now = time.monotonic()
         self.progress.seconds += now - self._went_on
         self._went_on = now

@@ -67,9 +67,11 @@ class Running:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Within, random numbers and the device's work are this member's."""
+        """Within, random numbers, the device's work and the time it takes are this member's."""
+        self.course.go_on()
         with self.trainee.draws.active(), self.lane.entered():
             yield
+        self.course.count_seconds()
 
 
 def train_members(
@@ -140,6 +142,7 @@ def _train_together(group: list[Trainee], task: Task, keeper: Keeper | None) -> 
             elif keeper is not None:
                 with each.lane.entered():
                     keeper.look_after(each.course, each.trainee.draws)
+                each.course.count_seconds()
             if running and task.watch.should_stop():
                 raise Stopped(_leave(running, keeper))
 
