@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.layers import LAYERS
+from tsconv.layers.gpu import choice
 from tsconv.layers.layout import as_rows, from_rows, is_fused
 from tsconv.layers.masking import zero_padding
 from tsconv.layers.shared_norm import Normalised, Statistics, statistics
@@ -26,7 +27,8 @@ class BatchNorm(nn.Module):
         momentum: share of the batch's statistics in the running ones.
 
     Shape:
-        (N, C, L) -> (N, C, L); with a mask (N, 1, L) the output is zero where it is false.
+        (N, C, L) -> (N, C, L); with a mask (N, 1, L) the output is zero where it is false. With
+        ``rectify`` a ReLU follows.
     """
 
     running_mean: Tensor
@@ -41,7 +43,13 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, rectify: bool = False) -> Tensor:
+        if self.training and current_share() is None and choice.takes(x):
+            return self._by_kernels(x, mask, rectify)
+        y = self._normalise(x, mask)
+        return y.relu() if rectify else y
+
+    def _normalise(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.training and (share := current_share()) is not None:
             return self._shared(x, mask, share)
         if mask is not None:
@@ -59,6 +67,12 @@ class BatchNorm(nn.Module):
             eps=self.eps,
         )
         return from_rows(y, x) if is_fused() else y
+
+    def _by_kernels(self, x: Tensor, mask: Tensor | None, rectify: bool) -> Tensor:
+        from tsconv.layers.gpu import batch_norm as kernels
+
+        running = kernels.Running(self.running_mean, self.running_var, self.momentum, self.eps)
+        return kernels.batch_norm(x, self.weight, self.bias, running, mask, rectify=rectify)
 
     def _shared(self, x: Tensor, mask: Tensor | None, share: Share) -> Tensor:
         """By the statistics of the whole batch, of which other processes have the rest."""

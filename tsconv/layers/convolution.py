@@ -1,8 +1,9 @@
 """Convolution over time that keeps the length, each by the way that is fastest for it.
 
 Kernels of size one are a product of matrices. On a processor, wide kernels over many channels go
-through the frequency domain and the others through windows; on a GPU they are 2-D convolutions of
-height one, for which cuDNN has its fastest kernels. Without fused layers, all are PyTorch's own.
+through the frequency domain and the others through windows. On a GPU, bfloat16 has kernels of our
+own, side by side; float32 goes by 2-D convolutions of height one, for which cuDNN has its fastest
+kernels. Without fused layers, all are PyTorch's own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.layers import frequency, windows
+from tsconv.layers.gpu import choice
 from tsconv.layers.kernels import Offsets, merge_taps
 from tsconv.layers.layout import as_rows, from_rows, is_fused, side_by_side
 
@@ -81,10 +83,12 @@ def convolve(
     """
     if not is_fused():
         y = torch.cat([_plain(x, *each) for each in zip(weights, offsets, strict=True)], dim=1)
+    elif choice.takes(x):
+        y = _side_by_side(choice.as_computed(x), weights, offsets)
     elif len(weights) == 1 and weights[0].shape[2] == 1:
         y = from_rows(F.linear(as_rows(x), weights[0][:, :, 0]), x)
     elif x.device.type == "cpu":
-        time_first = _as_computed(x).permute(2, 0, 1).contiguous()
+        time_first = choice.as_computed(x).permute(2, 0, 1).contiguous()
         y = _by_products(time_first, weights, offsets).permute(1, 2, 0)
     else:
         y = side_by_side(*(_by_cudnn(x, *each) for each in zip(weights, offsets, strict=True)))
@@ -104,6 +108,16 @@ def _by_cudnn(x: Tensor, weight: Tensor, offsets: Offsets) -> Tensor:
     return F.conv2d(padded, weight.unsqueeze(2), dilation=dilation).squeeze(2)
 
 
+def _side_by_side(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Tensor:
+    """By kernels of our own, which take together what has as many channels and as wide a step."""
+    from tsconv.layers.gpu import convolution
+
+    if convolution.alike(weights, offsets):
+        return convolution.convolve(x, weights, offsets)
+    pairs = zip(weights, offsets, strict=True)
+    return side_by_side(*(convolution.convolve(x, [one], [taps]) for one, taps in pairs))
+
+
 def _by_products(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Tensor:
     """(L, N, C) -> (L, N, sum of the C'), through the frequency domain or windows."""
     taps = merge_taps(tuple(offsets), len(x))
@@ -111,13 +125,6 @@ def _by_products(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets
     pays = frequency.pays(len(x), taps, channels)
     way = frequency.convolve if pays else windows.convolve
     return way(x, weights, offsets, taps)
-
-
-def _as_computed(x: Tensor) -> Tensor:
-    """``x`` in the type in which convolutions are computed here."""
-    if torch.is_autocast_enabled("cpu") and x.dtype == torch.float32:
-        return x.to(torch.get_autocast_dtype("cpu"))
-    return x
 
 
 def _borders(offsets: Offsets) -> tuple[int, int]:

@@ -31,15 +31,6 @@ def is_fused() -> bool:
     return _FUSED.get()
 
 
-def describe_ways(device: str, fused: bool) -> str:
-    """How layers compute on a kind of device, and why, in a line."""
-    if not fused:
-        return "PyTorch's own operators: training.fused is false"
-    if device == "cpu":
-        return "fused: convolutions as matrix products, wide ones in the frequency domain"
-    return "fused: channels last, for cuDNN"
-
-
 def as_rows(x: Tensor) -> Tensor:
     """``x`` (N, C, L) as (positions, C), a view if it lies as this machine likes it."""
     return x.permute(_order(x)).flatten(0, 1)

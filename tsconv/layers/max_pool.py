@@ -11,12 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tsconv.layers.gpu import choice
 from tsconv.layers.layout import is_fused
 from tsconv.layers.masking import zero_padding
 
 
 def max_pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """The largest of each time point and its two neighbours inside the series, (N, C, L)."""
+    if choice.takes(x):
+        from tsconv.layers.gpu import max_pool as kernels
+
+        return kernels.max_pool(x, mask)
     if mask is not None:
         x = x.masked_fill(~mask, -torch.inf)
     y: Tensor = _MaxOfThree.apply(x) if is_fused() else F.max_pool1d(x, 3, 1, 1)  # type: ignore[no-untyped-call]

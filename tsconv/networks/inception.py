@@ -152,5 +152,5 @@ class InceptionModule(nn.Module):
         narrow = x if self.bottleneck is None else self.bottleneck(x)
         wide = parallel(narrow, self.branches)
         pooled = self.pool_branch(max_pool(x, mask))
-        normed: Tensor = self.norm(side_by_side(wide, pooled), mask)
-        return normed.relu()
+        normed: Tensor = self.norm(side_by_side(wide, pooled), mask, rectify=True)
+        return normed

@@ -20,7 +20,7 @@ from tsconv.data.format import Schema, find_format
 from tsconv.data.layouts import DataSource
 from tsconv.errors import FormatError, TSConvError
 from tsconv.evaluation.report import plain
-from tsconv.layers.layout import describe_ways
+from tsconv.layers.gpu.choice import describe_ways
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import steps_per_epoch
 from tsconv.training.loop import count_steps
@@ -256,7 +256,7 @@ def _plan(preparation: Preparation) -> Plan:
         device=str(arithmetic.device),
         precision=str(arithmetic.dtype).removeprefix("torch."),
         reason=arithmetic.reason,
-        layers=describe_ways(arithmetic.device.type, config.training.fused),
+        layers=describe_ways(arithmetic.device.type, arithmetic.dtype, config.training.fused),
         memory_gb=_memory_gb(network, preparation, batch_size),
     )
 

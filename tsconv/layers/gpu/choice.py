@@ -1,0 +1,59 @@
+"""Whether layers compute by kernels of our own here, and why."""
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from torch import Tensor
+
+from tsconv.layers.layout import is_fused
+
+MOST_VALUES = 2**29
+"""Of a layer's input: it may make four times as many, whose positions are 32-bit numbers."""
+OLDEST = (3, 6)
+"""Version of Triton; PyTorch brings it along where it computes on GPUs, this one since 2.11."""
+
+
+@cache
+def is_installed() -> bool:
+    """Whether a Triton is there that compiles the kernels."""
+    try:
+        found = version("triton").split(".")
+    except PackageNotFoundError:
+        return False
+    return (int(found[0]), int(found[1])) >= OLDEST
+
+
+def takes(x: Tensor) -> bool:
+    """Whether layers compute ``x`` by the kernels here."""
+    return (
+        x.is_cuda
+        and is_fused()
+        and _computed_dtype(x) == torch.bfloat16
+        and x.numel() < MOST_VALUES
+        and is_installed()
+    )
+
+
+def as_computed(x: Tensor) -> Tensor:
+    """``x`` in the type in which convolutions are computed here, on a processor or a GPU."""
+    return x.to(_computed_dtype(x)) if x.dtype == torch.float32 else x
+
+
+def _computed_dtype(x: Tensor) -> torch.dtype:
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
+def describe_ways(device: str, dtype: torch.dtype, fused: bool) -> str:
+    """How layers compute on a kind of device, and why, in a line."""
+    if not fused:
+        return "PyTorch's own operators: training.fused is false"
+    if device == "cpu":
+        return "fused: convolutions as matrix products, wide ones in the frequency domain"
+    if dtype != torch.bfloat16:
+        return f"fused: channels last, for cuDNN; kernels of our own compute bfloat16, not {dtype}"
+    if not is_installed():
+        oldest = ".".join(map(str, OLDEST))
+        return f"fused: channels last, for cuDNN; kernels of our own need Triton {oldest} or newer"
+    return "fused: kernels of our own, by Triton, channels last"
