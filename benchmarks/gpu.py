@@ -2,12 +2,13 @@
 
     python benchmarks/gpu.py
 
-A step is the slope between a short and a long training of the same series; what a training does
-once (first calls, recording graphs) is told apart, as `once`. A step of five members is one of
-each.
+A step is the slope between a short and a long training of the same series, the faster of two each;
+what a training does once (first calls, recording graphs) is told apart, as `once`. What is
+compiled, once on a machine, is compiled before. A step of five members is one of each.
 `plain` is training.fused=false: PyTorch's operators, launched one by one, members one by one. The
 whole archive is extrapolated from the steps of five members, by the time points of a batch; what
 lies beyond the largest measured batch is taken to grow in proportion. Evaluation is not counted.
+The last tables are one step's kernels on the device, by name, without and with fused layers.
 
 Needs a CUDA device and no network: the series are noise. `--device cpu --quick` only proves that
 the program runs.
@@ -16,7 +17,9 @@ the program runs.
 import argparse
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,12 +30,14 @@ from tsconv.classifier import fit_members, prepare
 from tsconv.config import Config, load_config
 from tsconv.data.catalogue import find_entries
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.training.loop import count_steps
+from tsconv.training.loop import count_steps, take_step
+from tsconv.training.optimizers import make_optimizer
 from tsconv.workflows.cost import catalogued_shape
 
 HERE = Path(__file__).parent
 RECIPES = ("fast", "paper")
 MEMBERS = (1, 5)
+ROUNDS = 2
 KEYS = ["size", "recipe", "precision", "way", "members"]
 
 
@@ -57,8 +62,18 @@ class Case(NamedTuple):
     members: int
 
 
-SIZES = [Size(50, 1, 150), Size(390, 1, 300), Size(180, 24, 51), Size(1000, 1, 500)]
-LONG = [Size(100, 1, 2000)]
+SIZES = [
+    Size(50, 1, 150),
+    Size(67, 1, 24),
+    Size(390, 1, 176),
+    Size(180, 24, 51),
+    Size(1000, 1, 500),
+    Size(100, 1, 1000),
+    Size(100, 1, 2709),
+]
+COMPARED = [Size(50, 1, 150), Size(1000, 1, 500)]
+PROFILED = [Size(50, 1, 150), Size(64, 1, 500)]
+SHOWN = 12
 QUICK = [Size(10, 1, 12), Size(12, 1, 24)]
 
 
@@ -68,11 +83,15 @@ def main() -> int:
     if options.device == "cuda" and not torch.cuda.is_available():
         print("benchmarks/gpu.py: found no CUDA device; expected one", file=sys.stderr)
         return 2
-    rows = [measure(case, options) for case in cases(options)]
-    table = pd.DataFrame(rows)
-    report = render(table, options)
     options.results.mkdir(parents=True, exist_ok=True)
-    table.to_csv(options.results / "gpu.csv", index=False)
+    rows = []
+    for case in cases(options):
+        rows.append(measure(case, options))
+        table = pd.DataFrame(rows)
+        table.to_csv(options.results / "gpu.csv", index=False)  # kept if the rest is cut short
+    report = render(table, options)
+    if not options.quick:
+        report += "".join(profile(size, fused) for size in PROFILED for fused in (False, True))
     (options.results / "gpu.md").write_text(report, "utf-8")
     print(report, end="")
     return 0
@@ -88,32 +107,38 @@ def parse() -> argparse.Namespace:
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
-    """All that is measured."""
-    sizes = QUICK if options.quick else [*SIZES, *LONG]
-    precisions = ("auto",) if options.device == "cpu" else ("auto", "float32")
-    return [
-        Case(size, recipe, precision, fused, members)
-        for size in sizes
-        for recipe in RECIPES
-        for precision in precisions
-        for fused in (True, False)
-        for members in MEMBERS
-        if fused or precision == "auto"
+    """All that is measured: the fast way in full, and what it stands beside."""
+    fast = [Case(size, "paper", "auto", True, members) for size in SIZES for members in MEMBERS]
+    if options.quick:
+        return [each._replace(size=size) for size in QUICK for each in fast[: len(MEMBERS)]] + [
+            Case(QUICK[0], "fast", "auto", True, max(MEMBERS)),
+            Case(QUICK[0], "paper", "auto", False, 1),
+        ]
+    beside = [
+        case
+        for size in COMPARED
+        for case in (
+            Case(size, "fast", "auto", True, max(MEMBERS)),
+            Case(size, "paper", "float32", True, max(MEMBERS)),
+            Case(size, "paper", "auto", False, 1),
+        )
     ]
+    return sorted(fast + beside, key=lambda case: SIZES.index(case.size))
 
 
 def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """A row."""
-    short, long = (4, 8) if options.quick else (50, 250)
     size, recipe, precision, fused, members = case
+    is_slow = not fused or precision == "float32"
+    short, long = (4, 8) if options.quick else (20, 60) if is_slow else (50, 250)
     dataset = make_series(size)
 
     def seconds(steps: int) -> float:
         config = make_config(case, steps, options)
         return fit_seconds(dataset, config)
 
-    seconds(2)  # libraries load
-    first, second = seconds(short), seconds(long)
+    seconds(short)  # libraries load, kernels are compiled
+    first, second = (min(seconds(steps) for _ in range(ROUNDS)) for steps in (short, long))
     step = (second - first) / (long - short)
     row = {
         "size": str(size),
@@ -193,10 +218,10 @@ def render(table: pd.DataFrame, options: argparse.Namespace) -> str:
     lines = [f"| {' | '.join(KEYS)} | ms a step | once, s | times one member |", "|---" * 8 + "|"]
     for row in table.to_dict("records"):
         alike = np.logical_and.reduce([table[key] == row[key] for key in KEYS[:-1]])
-        one = table[alike & (table["members"] == 1)]["milliseconds"].iloc[0]
+        one = table[alike & (table["members"] == 1)]["milliseconds"]
         cells = " | ".join(str(row[key]) for key in KEYS)
-        ratio = row["milliseconds"] / one if one > 0 else float("nan")
-        lines.append(f"| {cells} | {row['milliseconds']:.2f} | {row['once']:.2f} | {ratio:.2f} |")
+        ratio = f"{row['milliseconds'] / one.iloc[0]:.2f}" if len(one) else ""
+        lines.append(f"| {cells} | {row['milliseconds']:.2f} | {row['once']:.2f} | {ratio} |")
     device = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     lines += ["", f"{device}, PyTorch {torch.__version__}{', --quick' * options.quick}."]
     if not options.quick:
@@ -209,6 +234,38 @@ def render(table: pd.DataFrame, options: argparse.Namespace) -> str:
         for recipe in RECIPES
     ]
     return "\n".join(lines) + "\n"
+
+
+def profile(size: Size, fused: bool) -> str:
+    """A table of one step's kernels on the device, those of one name together."""
+    config = make_config(
+        Case(size, "paper", "auto", fused, 1), 1, SimpleNamespace(device="cuda", quick=False)
+    )
+    preparation = prepare(make_series(size), config)
+    network = preparation.build_network().to("cuda").train()
+    optimizer = make_optimizer(network, config.training, in_tensors=True)
+
+    def step() -> None:
+        take_step(network, preparation.data, optimizer, config.training, preparation.arithmetic)
+
+    for _ in range(3):
+        step()
+    synchronize()
+    kinds = torch.profiler.ProfilerActivity
+    with torch.profiler.profile(activities=[kinds.CPU, kinds.CUDA]) as seen:
+        step()
+        synchronize()
+    times: dict[str, list[float]] = defaultdict(list)
+    for event in seen.events():
+        if event.device_type == torch.autograd.DeviceType.CUDA and "#" not in event.name:
+            times[event.name.removeprefix("void ")[:70]].append(event.device_time_total)
+    dearest = sorted(times.items(), key=lambda item: -sum(item[1]))
+    rows = [f"| `{name}` | {sum(each):.0f} | {len(each)} |" for name, each in dearest[:SHOWN]]
+    others = [each for _, some in dearest[SHOWN:] for each in some]
+    whole, n = sum(map(sum, times.values())), sum(map(len, times.values()))
+    title = f"One step of {size}, {'fused' if fused else 'plain'}: {n} kernels, {whole:.0f} us"
+    head = ["", title, "", "| kernel | us | calls |", "|---|---|---|"]
+    return "\n".join([*head, *rows, f"| others | {sum(others):.0f} | {len(others)} |"]) + "\n"
 
 
 if __name__ == "__main__":
