@@ -159,10 +159,9 @@ def running_prefix(names: Sequence[str]) -> str | None:
     if not names:
         return None
     prefix, number = _split(names[0])
-    if number is not None and number < sys.maxsize:
-        counted = range(int(number), int(number) + len(names))
-        if list(names) == [f"{prefix}{k}" for k in counted]:  # mostly so, and soon found out
-            return prefix
+    is_whole = number is not None and number < sys.maxsize
+    if is_whole and list(names) == counted_names(prefix, int(number or 0), len(names)):
+        return prefix  # most headers
     parts = [_split(name) for name in names]
     if any(number is None or prefix != parts[0][0] for prefix, number in parts):
         return None
@@ -170,6 +169,12 @@ def running_prefix(names: Sequence[str]) -> str | None:
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     is_even = all(step > 0 and abs(step - steps[0]) <= 1e-3 * steps[0] for step in steps)
     return parts[0][0] if is_even else None
+
+
+@lru_cache(maxsize=8)
+def counted_names(prefix: str, start: int, count: int) -> list[str]:
+    """``count`` names that differ by a running number; those of one set's files are the same."""
+    return [f"{prefix}{k}" for k in range(start, start + count)]
 
 
 @lru_cache(maxsize=1 << 14)

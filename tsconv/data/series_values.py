@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tsconv.data.cells import fill_rows
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.numbers import is_number, parse_lists
 from tsconv.data.series_text import Instances, SeriesText, encode_label_texts, excerpt
@@ -59,10 +60,7 @@ class SeriesValues(Instances):
             X = self.values.reshape(-1, n_channels, length)
         else:
             X = np.full((len(self.lengths), n_channels, length), np.nan, dtype=np.float32)
-            end = 0
-            for series, length in zip(X, self.lengths.tolist(), strict=True):
-                start, end = end, end + n_channels * length
-                series[:, :length] = self.values[start:end].reshape(n_channels, length)
+            fill_rows(X.reshape(-1, length), self.values, np.repeat(self.lengths, n_channels))
         for row in np.flatnonzero(np.isnan(X[:, :, 0]).all(axis=1)):
             if bool(np.isnan(X[row]).all()):
                 raise self.error(row, "expected a series, found no value that is not missing")
