@@ -184,6 +184,16 @@ def test_a_size_curve_of_equal_values_is_a_level_line_with_room_around():
     assert high - low >= 0.05
 
 
+def test_no_bar_of_a_size_curve_tells_of_an_accuracy_above_one():
+    table = pd.DataFrame({"size": [1, 2], "mean": [0.99, 0.995], "sd": [0.02, 0.002]})
+
+    (bars,) = draw_size_curve(table).axes[0].collections
+
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    assert ends[0] == pytest.approx([0.97, 1.0])
+    assert ends[1] == pytest.approx([0.993, 0.997])
+
+
 def test_accuracy_against_time_marks_known_times_and_draws_lines_for_others():
     means = pd.Series({"ours": 0.9, "slow": 0.8, "published": 0.85, "near": 0.851})
     seconds = pd.Series({"ours": 60.0, "slow": 6000.0, "published": np.nan, "near": np.nan})

@@ -1,7 +1,9 @@
 """The size curve: what each further member of the ensemble gains."""
 
+import numpy as np
 import pandas as pd
 
+from tsconv.evaluation.metrics import METRICS
 from tsconv.plots import Figure
 from tsconv.plots.style import COLOURS, new_figure, styled
 
@@ -9,15 +11,19 @@ from tsconv.plots.style import COLOURS, new_figure, styled
 def draw_size_curve(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
     """The metric over ensemble sizes, bars one standard deviation among ensembles of a size.
 
+    Bars end where the metric does: no ensemble has an accuracy above one.
+
     Args:
         table: of :func:`tsconv.evaluation.ensembling.size_curve`: size, mean, sd.
         metric: what was averaged.
     """
+    most = 1.0 if METRICS[metric].better == "higher" else np.inf
+    spread = np.stack([table["sd"], np.minimum(table["sd"], most - table["mean"])])
     with styled():
         figure = new_figure()
         axes = figure.subplots()
         axes.errorbar(
-            table["size"], table["mean"], yerr=table["sd"], marker="o", color=COLOURS[0], capsize=3
+            table["size"], table["mean"], yerr=spread, marker="o", color=COLOURS[0], capsize=3
         )
         step = max(1, len(table) // 10)
         axes.set_xticks(table["size"][step - 1 :: step])

@@ -150,7 +150,7 @@ def compare(
     complete = scores.dropna()
     dropped = _dropped(scores, has_own=scores[parts[0].columns].notna().any(axis=1))
     if dropped:
-        logger.info("%d sets are left out, not all methods have them", len(dropped))
+        logger.info("sets that not all methods have are left out: %d", len(dropped))
     if len(complete) <= MOST_WITHOUT_POWER:
         logger.warning("%d sets are too few for a test to find any difference", len(complete))
     better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)

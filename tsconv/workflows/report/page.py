@@ -26,6 +26,8 @@ ADAPTED = {"#000000": "currentColor", "#0072b2": "var(--blue)"}
 COLOUR = re.compile("#[0-9a-f]{6}")
 PIXELS_PER_POINT = 4 / 3
 LEAST_ZOOM, MOST_ZOOM = 0.85, 1.25  # of a figure's natural size; a narrower page scrolls it
+HALF = 560  # pixels, half of a wide page
+MOST_COLUMNS = 6  # of a table on half a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,17 @@ class Section:
     title: str
     blocks: tuple[Block, ...] = ()
     left_out: str = ""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is figures and small tables, which leave room for another beside it."""
+        drawings = [each for each in self.blocks if isinstance(each, Drawing)]
+        tables = [each for each in self.blocks if isinstance(each, Table)]
+        return (
+            bool(drawings)
+            and all(each.most <= HALF for each in drawings)
+            and all(len(each.columns) <= MOST_COLUMNS for each in tables)
+        )
 
 
 @dataclass(frozen=True, slots=True)
