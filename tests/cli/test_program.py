@@ -75,7 +75,7 @@ def test_status_imports_nothing_heavy(tmp_path):
         Cell(dataset="Toy", data="toy.csv", config=load_config(settings={"seed": k}), resample=0)
         for k in range(2)
     ]
-    remember(arrange([(cell, 1.0) for cell in cells], tmp_path, processes=1))
+    remember(arrange([(cell, 1.0) for cell in cells], tmp_path))
     run = cells[0].directory(tmp_path)
     run.path.mkdir(parents=True)
     told = {"member": 0, "members": 1, "epoch": 1, "step": 2, "n_steps": 9, "loss": 0.5, "rate": 1}

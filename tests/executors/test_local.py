@@ -105,6 +105,12 @@ def test_devices_are_shared_out(tmp_path):
     assert ends(events)["0-work"].values["device"] == "3"
 
 
+def test_more_devices_than_cores_are_not_all_used(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+
+    assert [place.device for place in make_places(devices=("0", "1", "2"))] == ["0", "1"]
+
+
 def test_more_processes_than_cores_are_refused():
     with pytest.raises(ConfigError, match="expected at most"):
         Local(processes=10_000)

@@ -9,7 +9,7 @@ from tsconv.networks import NETWORKS
 from tsconv.training import precision
 from tsconv.training.batches import as_batch
 from tsconv.training.inference import infer_proba
-from tsconv.training.precision import Arithmetic, choose_arithmetic
+from tsconv.training.precision import Arithmetic, choose_arithmetic, visible_gpus
 
 CPU = torch.device("cpu")
 FLOAT32 = Arithmetic(CPU, torch.float32, "")
@@ -68,3 +68,18 @@ def test_auto_takes_bfloat16_where_the_processor_has_it_and_says_why(monkeypatch
 def test_float32_is_always_there():
     assert choose_arithmetic("cpu", "float32").dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "gpus"),
+    [(None, 2, ("0", "1")), (None, 0, ()), ("3, 5", 2, ("3", "5")), ("GPU-1f", 1, ("GPU-1f",))],
+)
+def test_visible_gpus_keep_the_names_that_the_batch_system_gave_them(
+    monkeypatch, named, count, gpus
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+
+    assert visible_gpus() == gpus

@@ -17,7 +17,7 @@ from tsconv.errors import ConfigError, DataError, RunError, RunHeldError, Unknow
 from tsconv.executors.local import Local
 from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
-from tsconv.workflows.benchmark import Progress, run, schedule
+from tsconv.workflows.benchmark import Progress, make_executor, run, schedule
 from tsconv.workflows.cell import describe_cell
 from tsconv.workflows.collect import COLUMNS, collect, write_table
 from tsconv.workflows.cost import Shape, correction, estimate_seconds
@@ -329,3 +329,25 @@ def test_labels_that_train_lacks_are_refused_in_a_resample(tmp_path):
 
     with pytest.raises(DataError, match="sideways"):
         run_cell(describe_cell(cell, tmp_path / "out"), lambda values: None)
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "used"),
+    [
+        ("auto", (), {"0", "1"}),
+        ("cuda", ("1",), {"1"}),
+        ("cuda:1", (), {None}),
+        ("cpu", (), {None}),
+    ],
+)
+def test_cells_are_spread_over_the_gpus_unless_they_name_one(
+    data, tmp_path, monkeypatch, device, given, used
+):
+    monkeypatch.setattr("tsconv.workflows.benchmark.visible_gpus", lambda: ("0", "1"))
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(4)))
+    plan = schedule(make_plan(data, settings={"training.device": device}), tmp_path)
+
+    places = make_executor(plan, devices=given).places
+
+    assert {place.device for place in places} == used
+    assert len(places) == (4 if used == {None} else len(used))

@@ -1,5 +1,6 @@
 """tsconv benchmark."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,10 @@ from tsconv.cli.submit import hand_in
 
 ExecutorName = Annotated[str, typer.Option("--executor", help="What runs the cells.")]
 Processes = Annotated[
-    int | None, typer.Option(help="Cells side by side; one a core unless given.", min=1)
+    int | None, typer.Option(help="Cells side by side; one a GPU, else one a core.", min=1)
 ]
 Devices = Annotated[
-    list[str] | None, typer.Option("--gpu", help="Number of a GPU to share out; repeatable.")
+    list[str] | None, typer.Option("--gpu", help="Number of a GPU to share out; all; repeatable.")
 ]
 Tasks = Annotated[
     str | None,
@@ -73,12 +74,12 @@ def benchmark(
     from tsconv.workflows.place import refuse_several
 
     refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
+    schedule = workflow.plan_cells(plan, flags, out)
     if executor in workflow.BATCH_SYSTEMS and not dry_run:
-        schedule = workflow.plan_cells(plan, flags, out)
         hand_in(schedule, file=site, profile=profile, processes=processes, json=json)
         return
-    workers = workflow.make_executor(executor, processes=processes, devices=gpu or ())
-    schedule = workflow.plan_cells(plan, flags, out, processes=workers.processes)
+    workers = workflow.make_executor(schedule, executor, processes=processes, devices=gpu or ())
+    schedule = dataclasses.replace(schedule, processes=workers.processes)
     if tasks is not None or task is not None:
         schedule = workflow.share_of(schedule, tasks, task)
     if dry_run:

@@ -28,7 +28,7 @@ SbatchArgument = Annotated[
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(help="Cells side by side in a task; one a core, or one with GPUs.", min=1),
+    typer.Option(help="Cells side by side in a task; one a GPU, else one a core.", min=1),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write the scripts, and submit nothing.")]
 

@@ -50,7 +50,7 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
     the affinity mask holds, that many are used, and none is chosen, since others' jobs run there.
 
     Args:
-        processes: how many; one a core, or one a device where there are devices.
+        processes: how many; one a core, or one a device where there are devices and cores.
         devices: GPUs as CUDA_VISIBLE_DEVICES names them.
 
     Raises:
@@ -58,7 +58,7 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
     """
     cores = sorted(os.sched_getaffinity(0))
     n_cores = min(len(cores), _granted() or len(cores))
-    n_places = processes or len(devices) or n_cores
+    n_places = processes or min(len(devices), n_cores) or n_cores
     if n_places > n_cores:
         raise ConfigError(
             f"found {n_places} processes, expected at most {n_cores}: the cores that this "

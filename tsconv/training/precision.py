@@ -1,5 +1,6 @@
 """What this machine computes best with, and why; the only place that asks the hardware."""
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -52,6 +53,13 @@ def choose_arithmetic(
         raise ConfigError(f"precision bfloat16: {reason}; use --precision float32")
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     return Arithmetic(where, dtype, "as asked for")
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    count = torch.cuda.device_count()
+    named = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return tuple(named[:count] if any(named) else map(str, range(count)))
 
 
 def _choose_device(name: str) -> torch.device:

@@ -20,6 +20,7 @@ from tsconv.executors import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
 from tsconv.registry import did_you_mean
 from tsconv.runs.host import batch_job
 from tsconv.runs.paths import BenchmarkDir
+from tsconv.training.precision import visible_gpus
 from tsconv.workflows.cell import describe_cell
 from tsconv.workflows.collect import collect, tabulate, to_records, write_tables
 from tsconv.workflows.cost import correction, schedule
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 WORKER = (sys.executable, "-m", "tsconv.worker")
+ANY_GPU = {"auto", "cuda"}
+"""Settings of a device that leave open which one it is."""
 
 logger = logging.getLogger(__name__)
 
@@ -133,14 +136,20 @@ OnEvent = Callable[[Event, Progress], None]
 
 
 def make_executor(
-    name: str = "local", *, processes: int | None = None, devices: Sequence[str] = ()
+    schedule: Schedule,
+    name: str = "local",
+    *,
+    processes: int | None = None,
+    devices: Sequence[str] = (),
 ) -> Executor:
     """Who gets cells done.
 
     Args:
+        schedule: of the cells.
         name: registered.
-        processes: side by side, one a core unless given.
-        devices: GPUs by their numbers, shared out among the processes.
+        processes: side by side; unless given, one a GPU or, where there are none, one a core.
+        devices: GPUs by their numbers, shared out among the processes; unless given, all that this
+            process sees, if every cell takes whatever device it finds.
 
     Raises:
         UnknownNameError: nobody has the name.
@@ -149,20 +158,21 @@ def make_executor(
     if name not in known:
         hint = did_you_mean(name, known)
         raise UnknownNameError(f"unknown executor {name!r}{hint}; known: {', '.join(known)}")
+    asked = {task.cell.config.training.device for task in schedule.left}
+    if not devices and asked <= ANY_GPU:
+        devices = visible_gpus()
     return EXECUTORS.get(name)(processes=processes, devices=devices)
 
 
-def plan_cells(
-    plan: Path | None, flags: Mapping[str, Any], folder: Path, *, processes: int = 1
-) -> Schedule:
+def plan_cells(plan: Path | None, flags: Mapping[str, Any], folder: Path) -> Schedule:
     """The schedule of a plan; where none is given, of all that the folder knows.
 
     Raises:
         TSConvError: no plan, or one that does not hold.
     """
     if plan is None and not any(flags.values()) and BenchmarkDir(folder).cells.exists():
-        return recall(folder, processes=processes)
-    return schedule(read_plan(plan, flags), folder, processes=processes)
+        return recall(folder)
+    return schedule(read_plan(plan, flags), folder)
 
 
 def run(

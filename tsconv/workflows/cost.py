@@ -46,7 +46,7 @@ def shape_of(train: TimeSeriesDataset) -> Shape:
     )
 
 
-def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
+def schedule(plan: Plan, folder: Path) -> Schedule:
     """The cells of a plan, with what they are expected to take; nothing is run.
 
     Raises:
@@ -58,7 +58,7 @@ def schedule(plan: Plan, folder: Path, *, processes: int = 1) -> Schedule:
         if cell.data not in shapes:
             shapes[cell.data] = find_shape(cell.data)
     seconds = [estimate_seconds(cell.config, shapes[cell.data]) for cell in cells]
-    return arrange(zip(cells, seconds, strict=True), folder, processes)
+    return arrange(zip(cells, seconds, strict=True), folder)
 
 
 def find_shape(data: str) -> Shape:

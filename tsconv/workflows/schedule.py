@@ -45,7 +45,7 @@ class Schedule:
 
     folder: Path
     tasks: tuple[Task, ...]
-    processes: int
+    processes: int = 1
     share: bool = False
 
     @property
@@ -85,14 +85,14 @@ class Schedule:
         }
 
 
-def arrange(cells: Iterable[tuple[Cell, float]], folder: Path, processes: int) -> Schedule:
+def arrange(cells: Iterable[tuple[Cell, float]], folder: Path) -> Schedule:
     """The schedule of cells that come with the seconds that each is expected to take."""
     tasks = [
         Task(cell=cell, seconds=seconds, finished=cell.directory(folder).done.exists())
         for cell, seconds in cells
     ]
     ordered = sorted(tasks, key=lambda task: -task.seconds)
-    return Schedule(folder=folder, tasks=tuple(ordered), processes=processes)
+    return Schedule(folder=folder, tasks=tuple(ordered))
 
 
 def remember(schedule: Schedule) -> None:
@@ -105,7 +105,7 @@ def remember(schedule: Schedule) -> None:
             write_json(directory.cells, {"format_version": FORMAT_VERSION, "cells": both})
 
 
-def recall(folder: Path, *, processes: int = 1) -> Schedule:
+def recall(folder: Path) -> Schedule:
     """All cells that were ever asked for in a folder.
 
     Raises:
@@ -133,7 +133,7 @@ def recall(folder: Path, *, processes: int = 1) -> Schedule:
         )
         for each in known
     ]
-    return arrange(pairs, folder, processes)
+    return arrange(pairs, folder)
 
 
 def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Schedule:

@@ -101,7 +101,7 @@ def submit(
     Args:
         schedule: of the plan.
         site: options of the jobs.
-        processes: cells side by side in a task; one a core, or one where there are GPUs.
+        processes: cells side by side in a task; one a core, or one a GPU where there are GPUs.
         dry_run: write the scripts, to be edited and submitted by hand.
 
     Raises:
@@ -188,10 +188,14 @@ def _held(seen: Status) -> set[str]:
 
 
 def _processes(site: Site) -> int:
-    """Cells side by side: one a core, or one where there are GPUs."""
+    """Cells side by side: one a core, or one a GPU where there are GPUs and cores for them."""
     cores = site.sbatch.get("cpus-per-task") or "1"
-    on_gpus = any(name in site.sbatch for name in GPU_OPTIONS)
-    return 1 if on_gpus or not cores.isdecimal() else max(1, int(cores))
+    at_most = max(1, int(cores)) if cores.isdecimal() else 1
+    asked = [site.sbatch[name] or "" for name in GPU_OPTIONS if name in site.sbatch]
+    if not asked:
+        return at_most
+    number = re.search(r"(?:^|:)(\d+)(?=[(,]|$)", asked[0])  # of 2, gpu:2, gpu:a100:2(S:0)
+    return min(at_most, max(1, int(number[1])) if number else 1)
 
 
 def _pack(
