@@ -136,6 +136,28 @@ def test_bad_input_exits_with_2_and_one_line(tmp_path):
     assert "[/red] nowhere" in done.stderr
 
 
+@pytest.mark.parametrize(("words", "code"), [(["formats"], 0), (["evaluate", "no", "x.csv"], 2)])
+def test_a_command_ends_at_once_with_all_its_words_said(tmp_path, words, code):
+    program = (
+        "import atexit, pathlib\n"
+        "atexit.register(pathlib.Path('late').touch)\n"
+        "from tsconv.cli.main import main\n"
+        "main()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).endswith("\n")
+    assert not (tmp_path / "late").exists()
+
+
 def test_our_own_mistake_keeps_its_traceback(tmp_path):
     program = (
         "import tsconv.workflows.describe as d\n"

@@ -5,6 +5,7 @@ traceback; 3 for a benchmark of which cells failed, or sets of which some did; 7
 Ctrl-C too, ended a command, which leaves the rest to the same command; 130 when Ctrl-C came twice.
 """
 
+import contextlib
 import os
 import sys
 from typing import Annotated, Any
@@ -122,6 +123,21 @@ def main() -> None:
         app()
     except KeyboardInterrupt:  # before a command began
         sys.exit(130)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            _leave(end.code)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End at once: to take down PyTorch's modules takes seconds, and all that is to be done is.
+
+    A signal that came meanwhile would change the exit code of a command that did its work.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads on
+            stream.flush()
+    os._exit(code)
 
 
 def _say_once(words: str) -> None:
