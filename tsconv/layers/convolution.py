@@ -83,7 +83,7 @@ def convolve(
     """
     if not is_fused():
         y = torch.cat([_plain(x, *each) for each in zip(weights, offsets, strict=True)], dim=1)
-    elif choice.takes(x):
+    elif choice.takes(x, channels=max(max(each.shape[:2]) for each in weights)):
         y = _side_by_side(choice.as_computed(x), weights, offsets)
     elif len(weights) == 1 and weights[0].shape[2] == 1:
         y = from_rows(F.linear(as_rows(x), weights[0][:, :, 0]), x)

@@ -1,6 +1,7 @@
 """Which layers are computed by kernels of our own, and whole networks by them."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def test_a_network_of_kernels_has_the_logits_and_gradients_of_the_reference(
     with fused_layers(False):
         expected = network(x, lengths)
     expected.square().sum().backward()
-    monkeypatch.setattr(choice, "takes", lambda x: True)
+    monkeypatch.setattr(choice, "takes", lambda x, **_: True)
 
     logits = other(x, lengths)
     logits.square().sum().backward()
@@ -44,6 +45,15 @@ def test_a_network_of_kernels_has_the_logits_and_gradients_of_the_reference(
 def test_a_processor_has_no_use_for_them():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not choice.takes(torch.zeros(2, 1, 8))
+
+
+def test_convolutions_too_wide_for_a_block_are_left_to_cudnn(monkeypatch):
+    monkeypatch.setattr(choice, "is_installed", lambda: True)
+    x = SimpleNamespace(is_cuda=True, device=SimpleNamespace(type="cuda"))
+    x.dtype, x.numel = torch.bfloat16, lambda: 1000
+
+    assert choice.takes(x, channels=128)
+    assert not choice.takes(x, channels=129)
 
 
 def test_each_way_is_told_with_its_reason(monkeypatch):

@@ -10,6 +10,8 @@ from tsconv.layers.layout import is_fused
 
 MOST_VALUES = 2**29
 """Of a layer's input: it may make four times as many, whose positions are 32-bit numbers."""
+MOST_CHANNELS = 128
+"""Of a convolution, in and out: a block of rows holds them all. Wider ones are cuDNN's."""
 OLDEST = (3, 6)
 """Version of Triton; PyTorch brings it along where it computes on GPUs, this one since 2.11."""
 
@@ -24,10 +26,11 @@ def is_installed() -> bool:
     return (int(found[0]), int(found[1])) >= OLDEST
 
 
-def takes(x: Tensor) -> bool:
-    """Whether layers compute ``x`` by the kernels here."""
+def takes(x: Tensor, *, channels: int = 1) -> bool:
+    """Whether layers compute ``x`` by the kernels here, of which a block holds so many channels."""
     return (
         x.is_cuda
+        and channels <= MOST_CHANNELS
         and is_fused()
         and _computed_dtype(x) == torch.bfloat16
         and x.numel() < MOST_VALUES
