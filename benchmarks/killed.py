@@ -110,10 +110,11 @@ def main() -> None:
             seeds = np.random.SeedSequence(chosen.seed).spawn(len(scenarios))
             kills = [round(chosen.kills * each.share) for each in scenarios]
             folders = [folder / each.name.replace(" ", "-") for each in scenarios]
+            counts = []
             with ThreadPoolExecutor(2) as pool:
-                counts = list(pool.map(strike, scenarios, folders, kills, seeds))
-    for scenario, count in zip(scenarios, counts, strict=True):
-        tell(scenario, count)
+                for count in pool.map(strike, scenarios, folders, kills, seeds):
+                    tell(scenarios[len(counts)], count)
+                    counts.append(count)
     print(f"{sum(each.kills for each in counts)} kills, {time.monotonic() - started:.0f} s")
     if any(each.unequal or each.left_over for each in counts):
         sys.exit(1)
@@ -142,21 +143,23 @@ def strike(scenario: Scenario, folder: Path, kills: int, seed: np.random.SeedSeq
     finish(scenario.start(folder / "alone", folder / "told"))
     ended, expected = time.monotonic(), scenario.contents(folder / "alone")
     working = next(line.at for line in read_lines(folder / "told") if line.phase != STARTING)
-    n_starts, busy = 0, False
+    n_starts, busy, share = 0, False, 1.0
     while count.kills < kills or busy:
         busy, n_starts = True, n_starts + 1
         run, told = folder / str(count.runs), folder / f"told-{n_starts}"
         process = scenario.start(run, told)
-        seconds = generator.uniform(0, ended - began)
+        seconds = share * generator.uniform(0, ended - began)
         if n_starts % 2:
-            seconds = generator.uniform(0, ended - working)
+            seconds = share * generator.uniform(0, ended - working)
             await_work(process, told)
         try:
             finish(process, seconds if count.kills < kills else None)
         except subprocess.TimeoutExpired:
             kill(process, told, count, with_workers=generator.random() < 0.5)
+            share = min(1.0, 1.1 * share)
             if not (run / "DONE").exists():  # else a training had only to say so
                 continue
+        share *= 0.8  # it takes less time than the undisturbed one did
         busy, count.runs = False, count.runs + 1
         compare(expected, scenario.contents(run), run, count)
     return count
@@ -258,7 +261,7 @@ def tell(scenario: Scenario, count: Count) -> None:
         print(f"  workers left alone {len(count.orphans)} times, ended within {longest:.1f} s")
     n_files = "all files" if not count.unequal else f"NOT {', '.join(count.unequal)}"
     print(f"  equal to the undisturbed: {n_files}")
-    print(f"  left over: {', '.join(count.left_over) or 'nothing'}")
+    print(f"  left over: {', '.join(count.left_over) or 'nothing'}", flush=True)
 
 
 if __name__ == "__main__":
