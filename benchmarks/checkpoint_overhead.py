@@ -41,7 +41,7 @@ class Size:
         return f"{self.n_instances} x 1 x {self.n_timepoints}"
 
 
-SIZES = (Size(50, 150, 300), Size(1000, 500, 70))
+SIZES = (Size(50, 150, 600), Size(1000, 500, 120))
 
 
 @dataclass
