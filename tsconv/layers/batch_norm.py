@@ -45,7 +45,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, rectify: bool = False) -> Tensor:
         alone = self.training and current_share() is None
-        if alone and choice.takes(x, channels=len(self.weight) // 2):
+        if alone and choice.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
             return self._by_kernels(x, mask, rectify)
         y = self._normalise(x, mask)
         return y.relu() if rectify else y

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tsconv.layers import frequency, windows
 from tsconv.layers.gpu import choice
 from tsconv.layers.kernels import Offsets, merge_taps
-from tsconv.layers.layout import as_rows, from_rows, is_fused, side_by_side
+from tsconv.layers.layout import as_computed, as_rows, from_rows, is_fused, side_by_side
 
 
 class Convolution(nn.Module):
@@ -84,11 +84,11 @@ def convolve(
     if not is_fused():
         y = torch.cat([_plain(x, *each) for each in zip(weights, offsets, strict=True)], dim=1)
     elif choice.takes(x, channels=max(max(each.shape[:2]) for each in weights)):
-        y = _side_by_side(choice.as_computed(x), weights, offsets)
+        y = _side_by_side(as_computed(x), weights, offsets)
     elif len(weights) == 1 and weights[0].shape[2] == 1:
         y = from_rows(F.linear(as_rows(x), weights[0][:, :, 0]), x)
     elif x.device.type == "cpu":
-        time_first = choice.as_computed(x).permute(2, 0, 1).contiguous()
+        time_first = as_computed(x).permute(2, 0, 1).contiguous()
         y = _by_products(time_first, weights, offsets).permute(1, 2, 0)
     else:
         y = side_by_side(*(_by_cudnn(x, *each) for each in zip(weights, offsets, strict=True)))

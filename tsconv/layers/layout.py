@@ -31,6 +31,17 @@ def is_fused() -> bool:
     return _FUSED.get()
 
 
+def as_computed(x: Tensor) -> Tensor:
+    """``x`` in the type in which convolutions are computed here."""
+    return x.to(computed_dtype(x)) if x.dtype == torch.float32 else x
+
+
+def computed_dtype(x: Tensor) -> torch.dtype:
+    """What autocast computes convolutions of ``x`` in, its own type without autocast."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
 def as_rows(x: Tensor) -> Tensor:
     """``x`` (N, C, L) as (positions, C), a view if it lies as this machine likes it."""
     return x.permute(_order(x)).flatten(0, 1)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import Tensor
 
-from tsconv.layers.layout import is_fused
+from tsconv.layers.layout import computed_dtype, is_fused
 
 MOST_VALUES = 2**29
 """Of a layer's input: it may make four times as many, whose positions are 32-bit numbers."""
@@ -32,20 +32,10 @@ def takes(x: Tensor, *, channels: int = 1) -> bool:
         x.is_cuda
         and channels <= MOST_CHANNELS
         and is_fused()
-        and _computed_dtype(x) == torch.bfloat16
+        and computed_dtype(x) == torch.bfloat16
         and x.numel() < MOST_VALUES
         and is_installed()
     )
-
-
-def as_computed(x: Tensor) -> Tensor:
-    """``x`` in the type in which convolutions are computed here, on a processor or a GPU."""
-    return x.to(_computed_dtype(x)) if x.dtype == torch.float32 else x
-
-
-def _computed_dtype(x: Tensor) -> torch.dtype:
-    kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
 def describe_ways(device: str, dtype: torch.dtype, fused: bool) -> str:
