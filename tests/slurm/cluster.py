@@ -136,10 +136,11 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, *command: str, timeout: float = 30) -> str:
-        """What a client says."""
+        """What a client says; what its jobs say stays in the cluster's folder."""
         done = subprocess.run(
             command,
             env=self.environment,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
