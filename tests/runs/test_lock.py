@@ -269,3 +269,11 @@ def test_where_processes_are_not_told_by_files_a_signal_tells(tmp_path, monkeypa
     here = Process(host="here", boot="", pid=os.getpid(), started=None)
 
     assert here.is_alive
+
+
+def test_a_lock_is_ones_own_where_its_file_was_made_and_that_was_denied(path, monkeypatch):
+    link = module._link
+    monkeypatch.setattr(module, "_link", lambda draft, place: not link(draft, place))
+
+    with held(path, patience=0):
+        assert path.exists()

@@ -80,6 +80,8 @@ def _take(path: Path, owner: Owner, patience: float | None) -> None:
     began, waits = time.monotonic(), False
     while not _create(path, owner):
         holder = read_owner(path)
+        if holder == owner:  # a network file system that made the link, and reported a failure
+            return
         who = holder or "another process"
         state = state_of(path, holder)
         if state == "stale":
