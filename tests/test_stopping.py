@@ -66,6 +66,30 @@ def test_who_defers_a_signal_for_too_long_is_interrupted():
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+def test_who_asks_in_time_has_longer_to_save():
+    def work():
+        with listening() as stop, stop.deferred(0.05):
+            send(signal.SIGTERM)
+            assert stop.is_asked_for()
+            threading.Event().wait(0.2)
+
+    with pytest.raises(Stopped, match=r"^told to by SIGTERM$"):
+        work()
+
+
+def test_who_saves_for_too_long_is_interrupted(monkeypatch):
+    monkeypatch.setattr("tsconv.stopping.SECONDS_TO_SAVE", 0.1)
+
+    def work():
+        with listening() as stop, stop.deferred(0.05):
+            send(signal.SIGTERM)
+            assert stop.is_asked_for()
+            threading.Event().wait(60)
+
+    with pytest.raises(Stopped, match=r"saving that took over 0\.1 s was given up"):
+        work()
+
+
 def test_who_ends_in_time_is_not_interrupted_later():
     def work():
         with listening() as stop, stop.deferred(0.05):

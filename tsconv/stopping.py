@@ -20,6 +20,8 @@ DEFAULT = "TERM,INT,USR1,USR2"
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 PATIENCE = 5.0
 """Seconds that a step under way may still take once a signal has come."""
+SECONDS_TO_SAVE = 20.0
+"""Given to who asks, and saves; with PATIENCE less than batch systems leave between two signals."""
 
 
 class Stop:
@@ -33,9 +35,14 @@ class Stop:
         self.told_by = ""
         self._deferring = False
         self._patience = math.inf
+        self._is_told = False
 
     def is_asked_for(self) -> bool:
-        """Whether there was a signal."""
+        """Whether there was a signal; who is told so for the first time has a while to save."""
+        if self.told_by and not self._is_told:
+            self._is_told = True
+            if self._deferring and math.isfinite(self._patience):
+                signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_SAVE)
         return bool(self.told_by)
 
     @contextmanager
@@ -77,9 +84,13 @@ class Stop:
 
     def _give_up(self, number: int, frame: FrameType | None) -> None:
         if self._deferring:
+            what = (
+                f"saving that took over {SECONDS_TO_SAVE:g} s"
+                if self._is_told
+                else f"a step that took over {self._patience:g} s more"
+            )
             raise Stopped(
-                f"told to by {self.told_by}; a step that took over {self._patience:g} s more was "
-                "given up, what was saved before counts"
+                f"told to by {self.told_by}; {what} was given up, what was saved before counts"
             )
 
 

@@ -16,9 +16,7 @@ import traceback
 from typing import IO, Any
 
 from tsconv.errors import Stopped, TSConvError
-from tsconv.stopping import EXIT_CODE, Stop, listening
-
-SECONDS_TO_SAVE = 10.0
+from tsconv.stopping import EXIT_CODE, PATIENCE, SECONDS_TO_SAVE, Stop, listening
 
 Lines = queue.SimpleQueue[str | None]
 
@@ -43,13 +41,16 @@ def main() -> None:
 def do(document: dict[str, Any], out: IO[str], stop: Stop) -> None:
     """One job; an error of any kind is told, and the next job can come."""
     from tsconv.workflows.run_cell import run_cell
+    from tsconv.workflows.run_member import run_member
+
+    work = run_member if "member" in document else run_cell
 
     def tell(kind: str, values: dict[str, Any]) -> None:
         out.write(json.dumps({kind: values}) + "\n")
         out.flush()
 
     try:
-        tell("finished", run_cell(document, lambda values: tell("progress", values), stop))
+        tell("finished", work(document, lambda values: tell("progress", values), stop))
     except Exception as error:
         if not isinstance(error, TSConvError):
             traceback.print_exc()
@@ -61,7 +62,7 @@ def _read(lines: Lines) -> None:
         lines.put(line)
     lines.put(None)  # for who waits for a job
     signal.raise_signal(signal.SIGTERM)  # for who has one
-    time.sleep(SECONDS_TO_SAVE)
+    time.sleep(PATIENCE + SECONDS_TO_SAVE)
     os._exit(1)
 
 

@@ -20,8 +20,8 @@ from typing import IO, Any, cast
 from tsconv.errors import ConfigError, Stopped
 from tsconv.executors.executor import EXECUTORS, Event, Job, Kind
 
-SECONDS_TO_END = 15.0
-"""Given to workers to save what is under way."""
+SECONDS_TO_END = 27.0
+"""Given to workers to save what is under way; batch systems kill after 30."""
 STOPPED = 75
 """Exit code of a worker that a signal has ended."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
