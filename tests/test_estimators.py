@@ -425,7 +425,7 @@ def test_a_finished_run_is_not_overwritten_unless_asked_for(tmp_path):
     X, y = make_data()
     classifier = make_estimator().fit(X, y).save_run(tmp_path)
 
-    with pytest.raises(RunError, match="already finished"):
+    with pytest.raises(RunError, match="holds a finished run"):
         classifier.save_run(tmp_path)
     classifier.save_run(tmp_path, overwrite=True)
 

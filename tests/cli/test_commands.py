@@ -96,21 +96,37 @@ def test_train_one_member_leaves_the_run_unfinished(tmp_path):
     expect_one_line_error(refused, "unfinished, 1 of 2 members")
 
 
+def test_a_finished_run_is_told_of_again_and_left_as_it_is(toy):
+    data, run = toy / "Toy_TRAIN.csv", toy / "run"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+    again = call("train", data, *TINY, "--out", run, "--json")
+
+    assert again.exit_code == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert json.loads(again.stdout)["test"] == metrics
+    assert "already finished, nothing is trained" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
 def test_a_finished_run_is_not_overwritten_unasked(toy):
     data, run = toy / "Toy_TRAIN.csv", toy / "run"
 
     expect_one_line_error(
-        call("train", data, *TINY, "--out", run), "already finished", "--overwrite"
+        call("train", data, *TINY, "--out", run, "--seed", 7),
+        "holds a run with seed = 0, now asked for 7",
+        "--overwrite",
     )
 
 
-def test_a_finished_run_without_a_test_part_is_not_said_to_have_metrics(tmp_path):
+def test_a_finished_run_without_a_test_part_is_told_of_again_too(tmp_path):
     path = write_series(tmp_path / "toy.csv", [[1, 2, 3], [4, 5, 6]] * 2, ["a", "b"] * 2)
     assert call("train", path, *TINY, "--out", tmp_path / "run").exit_code == 0
 
-    again = call("train", path, *TINY, "--out", tmp_path / "run")
+    again = call("train", path, *TINY, "--out", tmp_path / "run", "--json")
 
-    expect_one_line_error(again, "already finished; see config.json in it")
+    assert again.exit_code == 0
+    assert json.loads(again.stdout)["test"] is None
 
 
 def test_overwrite_trains_again(tmp_path):

@@ -34,6 +34,22 @@ def test_time_left_counts_the_members_to_come(monkeypatch):
     assert pace.seconds_left == pytest.approx((2 * 20 - 11) / pace.rate)
 
 
+def test_members_that_take_turns_are_told_of_together(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    lines = Lines(members=5, last=4)
+
+    for step in (10, 20, 30):  # told of now and then, not of each step
+        for member in (0, 1):
+            now[0] += 1
+            lines.on_step(member, step, 100)
+
+    assert lines.rate == pytest.approx((10 + 10 + 10 + 10 + 1) / 5)
+    assert lines.seconds_left == pytest.approx((5 * 100 - 60) / lines.rate)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "members 0, 1 (of 5), step 30, 20 of 100, loss" in said
+
+
 def test_a_message_is_said_once_and_as_it_stands(capsys):
     console.set_up(0)
 

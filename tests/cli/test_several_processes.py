@@ -1,4 +1,4 @@
-"""`tsconv train` by two processes: by torchrun's, and by two started with its variables."""
+"""`tsconv train` by two processes: torchrun's, two with its variables, members side by side."""
 
 import json
 import os
@@ -101,6 +101,28 @@ def test_a_signal_to_one_stops_all_after_the_same_step_and_the_same_command_goes
     assert list(differences(tmp_path / "stopped", tmp_path / "undisturbed")) == [0.0]
 
 
+@pytest.mark.slow
+def test_a_signal_stops_members_side_by_side_and_the_same_command_goes_on(tmp_path):
+    processes = min(2, len(os.sched_getaffinity(0)))
+    apart = ["--processes", str(processes)]
+    command = [*make_command(TSCONV, tmp_path / "stopped", steps=300, members=2), *apart]
+    environment = {**os.environ, "TSCONV_CHECKPOINT_SECONDS": "0"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for_a_checkpoint(tmp_path / "stopped")
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=300)
+
+    assert (process.returncode, stdout) == (75, ""), stderr
+    assert not list((tmp_path / "stopped").rglob("*.lock"))
+    again = run(command)
+    assert again.returncode == 0, again.stderr
+    assert run(make_command(TSCONV, tmp_path / "alone", steps=300, members=2)).returncode == 0
+    assert list(differences(tmp_path / "stopped", tmp_path / "alone")) == [0.0, 0.0]
+    assert files(tmp_path / "stopped") == files(tmp_path / "alone")
+
+
 def await_all(processes):
     """What each wrote to stdout and stderr."""
     return [process.communicate(timeout=300) for process in processes]
@@ -142,5 +164,6 @@ def test_who_finds_the_run_finished_says_so_once_and_leaves_it(tmp_path):
 
     ended = run(make_command(TORCHRUN, tmp_path / "run", steps=2))
 
+    assert ended.returncode == 0
     assert ended.stderr.count("already finished") == 1
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before

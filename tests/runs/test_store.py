@@ -131,8 +131,9 @@ def test_a_classifier_fitted_in_memory_is_saved_and_loaded(tmp_path):
 def test_a_finished_run_is_refused_unless_it_may_be_overwritten(tmp_path):
     directory, preparation = make_finished_run(tmp_path / "run")
 
-    with pytest.raises(RunError, match=r"already finished.*--overwrite"):
-        save_preparation(directory, preparation, make_record())
+    assert save_preparation(directory, preparation, make_record()).missing == ()
+    with pytest.raises(RunError, match="holds a finished run"):
+        save_classifier(directory, load_run(directory))
 
     run = save_preparation(directory, preparation, make_record(), overwrite=True)
     assert run.missing == (0, 1)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
 from tsconv.errors import ConfigError, DataError, RunError, UnknownNameError
 from tsconv.runs.paths import RunDir
+from tsconv.runs.store import clear
 from tsconv.training.loop import Watch
+from tsconv.workflows import conclude
 from tsconv.workflows.evaluate import evaluate
 from tsconv.workflows.read import load, read
 from tsconv.workflows.train import train
@@ -117,13 +120,56 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path):
     assert RunDir(tmp_path / "run").done.exists()
 
 
-def test_a_finished_run_is_refused_before_anything_is_read(tmp_path):
+def test_a_finished_run_is_given_as_it_was(tmp_path):
     data = make_toy_set(tmp_path)
-    train(data, make_config(), out=tmp_path / "run")
-    data.write_text("broken")
+    first = train(data, make_config(), out=tmp_path / "run")
+    before = RunDir(tmp_path / "run").done.stat().st_mtime_ns
 
-    with pytest.raises(RunError, match="already finished"):
-        train(data, make_config(), out=tmp_path / "run")
+    again = train(data, make_config(), out=tmp_path / "run")
+
+    assert again.test.to_dict() == first.test.to_dict()
+    assert again.members == first.members
+    assert RunDir(tmp_path / "run").done.stat().st_mtime_ns == before
+    with pytest.raises(RunError, match="holds a run with members = 2, now asked for 3"):
+        train(data, make_config(members=3), out=tmp_path / "run")
+
+
+def test_a_test_part_is_seen_once_by_processes_that_end_together(tmp_path, monkeypatch):
+    data, out = make_toy_set(tmp_path), tmp_path / "run"
+    held = conclude.held
+
+    def held_by_another_first(*locks, patience):
+        monkeypatch.setattr(conclude, "held", held)
+        train(data, make_config(), out=out)  # finishes it while we wait for our turn
+        monkeypatch.setattr(conclude, "evaluate_part", None)
+        return held(*locks, patience=patience)
+
+    monkeypatch.setattr(conclude, "held", held_by_another_first)
+
+    assert train(data, make_config(), out=out).test is not None
+
+
+@pytest.mark.parametrize("killed_at", range(2, 7))
+def test_a_run_half_cleared_lends_its_members_to_no_other(tmp_path, monkeypatch, killed_at):
+    data, directory = make_toy_set(tmp_path), RunDir(tmp_path / "run")
+    train(data, make_config(), out=directory.path)
+    unlink, removed = Path.unlink, []
+
+    def unlink_until_killed(path, missing_ok=False):
+        removed.append(path)
+        if len(removed) == killed_at:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            clear(directory)
+
+    assert not directory.done.exists()
+    if list(directory.members.glob("*")):
+        with pytest.raises(RunError, match="seed = 0, now asked for 1"):
+            train(data, make_config(seed=1), out=directory.path)
 
 
 def test_changed_data_do_not_take_up_a_run(tmp_path):

@@ -72,7 +72,7 @@ def describe(values: dict[str, Any]) -> str:
     rate = "" if values["rate"] is None else f", {values['rate']:.1f} steps/s"
     left = "" if values["seconds_left"] is None else f", {clock(values['seconds_left'])} left"
     return (
-        f"{place(values['member'], values['members'])}, epoch {values['epoch']}, "
+        f"{place(values['member'], of=values['members'])}, epoch {values['epoch']}, "
         f"step {values['step']} of {values['n_steps']}{loss}{rate}{left}"
     )
 

@@ -71,15 +71,16 @@ class Pace:
         self.last = last
         self.taken = 0
         self.started = time.monotonic()
-        self.member, self.step, self.n_steps = 0, 0, 1
+        self.steps: dict[int, int] = {}
+        self.n_steps = 1
         self.loss = float("nan")
 
     def on_step(self, member: int, step: int, n_steps: int) -> None:
-        """Note a step."""
+        """Note a step, or how many there have been since the last time."""
         if not self.taken:
             self.started = time.monotonic()  # what came before is no step
-        self.taken += 1
-        self.member, self.step, self.n_steps = member, step, n_steps
+        self.taken += step - self.steps.get(member, step - 1)
+        self.steps[member], self.n_steps = step, n_steps
 
     def on_epoch(self, record: "EpochRecord") -> None:
         """Note a loss."""
@@ -94,8 +95,15 @@ class Pace:
     @property
     def seconds_left(self) -> float | None:
         """Until the last member is trained, None before it is known."""
-        n_left = (self.last - self.member + 1) * self.n_steps - self.step
+        to_come = self.last + 1 - min(self.steps, default=0) - len(self.steps)
+        n_left = (to_come + len(self.steps)) * self.n_steps - sum(self.steps.values())
         return n_left / self.rate if self.rate else None
+
+    @property
+    def under_way(self) -> dict[int, int]:
+        """Of each member that is being trained, the steps; of the last one if none is."""
+        going = {k: step for k, step in self.steps.items() if step < self.n_steps}
+        return dict(sorted(going.items())) or dict([*self.steps.items()][-1:])
 
     def describe(self) -> str:
         """Loss, rate and time left."""
@@ -118,8 +126,13 @@ class Lines(Pace):
         now = time.monotonic()
         if now - self.said >= self.pause:
             self.said, self.pause = now, min(2 * self.pause, LONGEST_PAUSE)
-            where = f"{place(member, self.members)}, step {step} of {n_steps}"
-            say_timed(f"{where}, {self.describe()}")
+            say_timed(f"{self.where()}, {self.describe()}")
+
+    def where(self) -> str:
+        """Which members are under way, and their steps."""
+        going = self.under_way
+        steps = ", ".join(map(str, going.values()))
+        return f"{place(*going, of=self.members)}, step {steps} of {self.n_steps}"
 
 
 class Bar(Pace):
@@ -135,9 +148,9 @@ class Bar(Pace):
         super().on_step(member, step, n_steps)
         self.progress.update(
             self.task,
-            description=place(member, self.members),
-            total=n_steps,
-            completed=step,
+            description=place(*self.under_way, of=self.members),
+            total=n_steps * len(self.under_way),
+            completed=sum(self.under_way.values()),
             pace=self.describe(),
         )
 
@@ -178,9 +191,9 @@ def _progress() -> "Progress":
     )
 
 
-def place(member: int, members: int) -> str:
-    """Which member it is, counted from 0 as its files are, and of how many."""
-    return f"member {member} (of {members})"
+def place(*which: int, of: int) -> str:
+    """Which members these are, counted from 0 as their files are, and of how many."""
+    return f"member{'s' * (len(which) > 1)} {', '.join(map(str, which))} (of {of})"
 
 
 def clock(seconds: float) -> str:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from tsconv.workflows.benchmark import Schedule
     from tsconv.workflows.compare import Comparison
+    from tsconv.workflows.conclude import Trained
     from tsconv.workflows.describe import FormatCard, NetworkCard
     from tsconv.workflows.evaluate import Report
     from tsconv.workflows.inspect import Inspection, Part, Plan
-    from tsconv.workflows.train import Trained
 
 MOST_CLASSES_IN_A_MATRIX = 12
 

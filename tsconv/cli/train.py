@@ -18,11 +18,21 @@ Member = Annotated[
     int | None,
     typer.Option(help="Train this member only, counted from 0; others may run at once.", min=0),
 ]
+Processes = Annotated[
+    int | None, typer.Option(help="Members side by side, a process and cores each.", min=1)
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--gpu", help="Number of a GPU that trains members; repeatable."),
+]
 Resample = Annotated[
     int, typer.Option(help="0: the set's own split; else the seed of another.", min=0)
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Take away the run that is in the way.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Take away the run that is in the way; not in a job that is requeued."
+    ),
 ]
 
 
@@ -46,6 +56,8 @@ def train(
     device: options.Device = None,
     precision: options.Precision = None,
     member: Member = None,
+    processes: Processes = None,
+    gpu: Devices = None,
     resample: Resample = 0,
     overwrite: Overwrite = False,
     offline: options.Offline = False,
@@ -79,6 +91,8 @@ def train(
             schema=schema,
             valid=valid,
             member=member,
+            processes=processes,
+            devices=gpu or (),
             resample=resample,
             overwrite=overwrite,
             watch=watch,
@@ -86,10 +100,7 @@ def train(
         )
     if not is_first():
         return
-    if json:
-        render.document(result.to_dict())
-    else:
-        render.trained(result)
+    render.document(result.to_dict()) if json else render.trained(result)
     if result.missing:
         missing = ", ".join(map(str, result.missing))
         console.say(f"run {result.run} is unfinished, members to be trained: {missing}")

@@ -83,8 +83,13 @@ class RunDir:
         return self.path / ".finish.lock"
 
     @property
+    def logs(self) -> Path:
+        """What processes said that trained members side by side."""
+        return self.path / "logs"
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """What lies directly in the directory, in the order in which it must be taken away."""
+        """What lies directly in the directory."""
         return (
             self.done,
             self.classifier,

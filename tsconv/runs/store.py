@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import io
 import math
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,13 +69,9 @@ class Run:
 
 
 def refuse_finished(directory: RunDir) -> None:
-    """Raise RunError where there is a finished run, which nothing but an --overwrite touches."""
+    """Raise RunError where there is a finished run, which nothing but an overwrite touches."""
     if directory.done.exists():
-        there = [each.name for each in (directory.config, directory.metrics) if each.exists()]
-        raise RunError(
-            f"{directory.path}: already finished; see {' and '.join(there)} in it; --overwrite to "
-            "train again, or another --out"
-        )
+        raise RunError(f"{directory.path}: holds a finished run; overwrite it, or take another")
 
 
 def refuse_foreign_files(directory: RunDir) -> None:
@@ -83,7 +80,7 @@ def refuse_foreign_files(directory: RunDir) -> None:
         return
     if directory.path.exists() and not directory.path.is_dir():
         raise RunError(f"{directory.path}: expected a folder for the run, found a file")
-    known = {*directory.files, directory.members}
+    known = {*directory.files, directory.members, directory.logs}
     found = directory.path.iterdir() if directory.path.exists() else ()
     foreign = [each.name for each in found if each not in known and not each.name.startswith(".")]
     if foreign:
@@ -100,18 +97,17 @@ def save_preparation(
     *,
     overwrite: bool = False,
 ) -> Run:
-    """Begin a run, or take up the unfinished one that the directory holds.
+    """Begin a run, or take up the one that the directory holds, which may be finished.
 
     Raises:
-        RunError: the directory holds a finished run, a run of other settings or other data, or
-            files of another kind.
+        RunError: the directory holds a run of other settings or other data, or files of another
+            kind.
     """
     if overwrite:
         clear(directory)
-    refuse_finished(directory)
     if directory.classifier.exists():
         run = open_run(directory)
-        _refuse_other_settings(run, ensemble.config, data)
+        refuse_other_settings(run, ensemble.config, data)
         return run
     refuse_foreign_files(directory)
     write_json(directory.config, to_dict(ensemble.config))
@@ -170,8 +166,10 @@ def save_classifier(
     """A classifier fitted in memory as a finished run.
 
     Raises:
-        RunError: as :func:`save_preparation`.
+        RunError: there is a finished run in the way, or as :func:`save_preparation`.
     """
+    if not overwrite:
+        refuse_finished(directory)
     save_preparation(directory, classifier, DataRecord(name=name), overwrite=overwrite)
     for member in classifier.members:
         save_member(directory, member, classifier)
@@ -242,12 +240,18 @@ def open_run(directory: RunDir) -> Run:
 
 
 def clear(directory: RunDir) -> None:
-    """Take away the run in a directory, and no other file."""
-    for path in directory.files:
-        path.unlink(missing_ok=True)
+    """Take away the run in a directory, and no other file.
+
+    Members before the settings that they were trained with: a run of others never takes them for
+    its own, wherever this is killed.
+    """
+    directory.done.unlink(missing_ok=True)
     for path in directory.members.glob("*"):
         if path.suffix in (".json", ".safetensors"):
             path.unlink(missing_ok=True)
+    for path in directory.files:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(directory.logs, ignore_errors=True)
     for folder in (directory.path, directory.members):
         sweep(folder)
 
@@ -349,16 +353,18 @@ def _refuse_newer(directory: RunDir, document: Any) -> None:
         )
 
 
-def _refuse_other_settings(run: Run, config: Config, data: DataRecord) -> None:
+def refuse_other_settings(run: Run, config: Config, data: DataRecord) -> None:
+    """Raise RunError where a run has other settings or data than are asked for."""
+    state = "an unfinished run" if run.missing else "a run"
     stored, asked = _flat(to_dict(run.classifier.config)), _flat(to_dict(config))
     for part in ("train", "valid"):
         stored[f"{part} data"], asked[f"{part} data"] = getattr(run.data, part), getattr(data, part)
     for name in {**stored, **asked}:
         if stored.get(name) != asked.get(name):
             raise RunError(
-                f"{run.directory.path}: holds an unfinished run with {name} = {stored.get(name)}, "
-                f"now asked for {asked.get(name)}; use the same settings to take it up again, "
-                "--overwrite to start anew, or another --out"
+                f"{run.directory.path}: holds {state} with {name} = {stored.get(name)}, now asked "
+                f"for {asked.get(name)}; use the same settings to go on with it, --overwrite to "
+                "start anew, or another --out"
             )
 
 

@@ -8,6 +8,9 @@ import torch
 
 from tsconv.errors import ConfigError
 
+ANY_GPU = ("auto", "cuda")
+"""Settings of a device that leave open which GPU it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:

@@ -5,7 +5,6 @@ of failures and stops nothing. So the same command again does what is left.
 """
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -20,10 +19,10 @@ from tsconv.executors import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
 from tsconv.registry import did_you_mean
 from tsconv.runs.host import batch_job
 from tsconv.runs.paths import BenchmarkDir
-from tsconv.training.precision import visible_gpus
-from tsconv.workflows.cell import describe_cell
+from tsconv.training.precision import ANY_GPU, visible_gpus
 from tsconv.workflows.collect import collect, tabulate, to_records, write_tables
 from tsconv.workflows.cost import correction, schedule
+from tsconv.workflows.job import WORKER, describe_cell
 from tsconv.workflows.plan import read_plan
 from tsconv.workflows.run_cell import record_failure
 from tsconv.workflows.schedule import Schedule, recall, remember, share_of
@@ -41,10 +40,6 @@ __all__ = [
     "schedule",
     "share_of",
 ]
-
-WORKER = (sys.executable, "-m", "tsconv.worker")
-ANY_GPU = {"auto", "cuda"}
-"""Settings of a device that leave open which one it is."""
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +154,7 @@ def make_executor(
         hint = did_you_mean(name, known)
         raise UnknownNameError(f"unknown executor {name!r}{hint}; known: {', '.join(known)}")
     asked = {task.cell.config.training.device for task in schedule.left}
-    if not devices and asked <= ANY_GPU:
+    if not devices and asked <= {*ANY_GPU}:
         devices = visible_gpus()
     return EXECUTORS.get(name)(processes=processes, devices=devices)
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tsconv.config import Config, to_dict
+from tsconv.config import Config
 from tsconv.runs.paths import RunDir
 
 
@@ -34,13 +33,3 @@ class Cell:
     def directory(self, folder: Path) -> RunDir:
         """Where its run lies, in a benchmark's folder."""
         return RunDir(folder / "runs" / self.name)
-
-
-def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
-    """What :func:`tsconv.workflows.run_cell.run_cell` needs to know, in JSON's types."""
-    return {
-        "data": cell.data,
-        "config": to_dict(cell.config),
-        "resample": cell.resample,
-        "out": str(cell.directory(folder).path),
-    }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,17 @@ class Report:
         """Nested plain values, fit for JSON."""
         about: dict[str, Any] = plain(dataclasses.asdict(self.provenance))
         return {**about, **self.evaluation.to_dict()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Report":
+        """What :meth:`to_dict` made plain.
+
+        Raises:
+            KeyError: an entry that is not there.
+        """
+        about = {each.name: document[each.name] for each in dataclasses.fields(Provenance)}
+        about["selected_by"] = tuple(about["selected_by"])
+        return cls(provenance=Provenance(**about), evaluation=Evaluation.from_dict(document))
 
     def to_frame(self) -> pd.DataFrame:
         """A row a member, their mean and the ensemble: who, the metrics, the provenance."""

@@ -19,7 +19,7 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
     """Finish a run, or find it finished; seconds and accuracy are given back.
 
     Args:
-        document: of :func:`tsconv.workflows.cell.describe_cell`.
+        document: of :func:`tsconv.workflows.job.describe_cell`.
         tell: called now and then with how far it is; see :mod:`tsconv.workflows.progress`.
         stop: whether this process was told to end.
 
@@ -44,8 +44,6 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
     except RunHeldError:  # no failure: whoever has it finishes it
         raise
     except Exception as error:
-        if directory.done.exists():  # before, or by another process meanwhile
-            return {"seconds": 0.0, "accuracy": None}
         record_failure(directory, type(error).__name__, str(error), told=traceback.format_exc())
         raise
     accuracy = None if result.test is None else result.test.evaluation.metrics["accuracy"]

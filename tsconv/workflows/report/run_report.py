@@ -10,6 +10,7 @@ from tsconv.config import to_dict
 from tsconv.errors import ConfigError, DataError
 from tsconv.evaluation.report import hardest_instances
 from tsconv.networks.activation import meaning
+from tsconv.workflows.conclude import summarize
 from tsconv.workflows.figures import RUN_FIGURES
 from tsconv.workflows.outcome import Outcome, read_outcome, tested_of
 from tsconv.workflows.report.page import (
@@ -26,7 +27,6 @@ from tsconv.workflows.report.page import (
 )
 from tsconv.workflows.report.repeat import repeating_command
 from tsconv.workflows.report.wording import count, duration, heading, listed
-from tsconv.workflows.train import summarize
 
 MOST_ROWS = 12
 AT_A_GLANCE = ("accuracy", "balanced_accuracy", "auroc", "log_loss")

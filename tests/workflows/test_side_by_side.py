@@ -1,0 +1,150 @@
+"""Members side by side: the run that one process makes, and what becomes of errors."""
+
+import os
+import sys
+
+import pytest
+from test_train_workflow import make_config, make_toy_set, weights
+
+from tsconv.data.format import Schema
+from tsconv.errors import ConfigError, TrainingError
+from tsconv.runs.paths import RunDir
+from tsconv.training.distributed import Group
+from tsconv.training.loop import Watch
+from tsconv.workflows import side_by_side
+from tsconv.workflows.job import Order
+from tsconv.workflows.side_by_side import share_out
+from tsconv.workflows.train import train
+
+TWO = min(2, len(os.sched_getaffinity(0)))
+
+
+def files(run):
+    return sorted(str(path.relative_to(run)) for path in run.rglob("*"))
+
+
+def test_members_side_by_side_make_the_run_that_one_process_makes(tmp_path):
+    data, config = make_toy_set(tmp_path), make_config(members=3)
+    alone = train(data, config, out=tmp_path / "alone")
+    steps = []
+    watch = Watch(on_step=lambda *step: steps.append(step))
+
+    apart = train(data, config, out=tmp_path / "apart", processes=TWO, watch=watch)
+
+    assert weights(tmp_path / "apart") == weights(tmp_path / "alone")
+    assert files(tmp_path / "apart") == files(tmp_path / "alone")
+    assert apart.missing == ()
+    assert apart.test.evaluation.metrics == alone.test.evaluation.metrics
+    assert {member for member, *_ in steps} == {0, 1, 2}
+
+
+def test_members_that_are_there_are_kept(tmp_path):
+    data, config = make_toy_set(tmp_path), make_config(members=3)
+    train(data, config, out=tmp_path / "run", member=1)
+    before = RunDir(tmp_path / "run").weights(1).stat().st_mtime_ns
+
+    result = train(data, config, out=tmp_path / "run", processes=TWO)
+
+    assert result.missing == ()
+    assert RunDir(tmp_path / "run").weights(1).stat().st_mtime_ns == before
+
+
+def test_a_run_in_the_way_is_taken_away_once(tmp_path):
+    data = make_toy_set(tmp_path)
+    train(data, make_config(seed=1), out=tmp_path / "run")
+    train(data, make_config(), out=tmp_path / "fresh")
+
+    train(data, make_config(), out=tmp_path / "run", processes=TWO, overwrite=True)
+
+    assert weights(tmp_path / "run") == weights(tmp_path / "fresh")
+
+
+def test_a_table_is_read_as_this_process_was_told(tmp_path):
+    data, config = make_toy_set(tmp_path), make_config(valid_fraction=0.0)
+    valid = tmp_path / "Toy_TEST.csv"
+
+    result = train(data, config, out=tmp_path / "run", valid=valid, processes=TWO)
+
+    train(data, config, out=tmp_path / "alone", valid=valid)
+    assert result.missing == ()
+    assert weights(tmp_path / "run") == weights(tmp_path / "alone")
+
+
+def test_an_error_of_a_member_is_raised_here_as_it_was_there(tmp_path):
+    config = make_config("training.lr=1e30", "training.steps=20", members=2)
+
+    with pytest.raises(TrainingError, match=r"member 0, epoch .*: the training loss is"):
+        train(make_toy_set(tmp_path), config, out=tmp_path / "run", processes=TWO)
+
+
+def test_a_worker_that_dies_is_told_of_with_its_log(tmp_path, monkeypatch):
+    dying = (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(side_by_side, "WORKER", dying)
+
+    with pytest.raises(TrainingError, match=r"member 0: .* signal 9; .*worker-0.log"):
+        train(make_toy_set(tmp_path), make_config(), out=tmp_path / "run", processes=1)
+
+
+def test_one_member_is_not_shared_out(tmp_path):
+    with pytest.raises(ConfigError, match="--member 1 and processes"):
+        train(make_toy_set(tmp_path), make_config(), member=1, processes=TWO)
+
+
+def test_a_processor_and_gpus_are_not_asked_for_together(tmp_path):
+    config = make_config("training.device=cpu")
+
+    with pytest.raises(ConfigError, match="device cpu and GPUs"):
+        train(make_toy_set(tmp_path), config, out=tmp_path / "run", devices=("0",))
+
+
+class Prepared:
+    """As much of a preparation as is looked at."""
+
+    def __init__(self, **settings):
+        self.config = make_config(*(f"training.{key}={value}" for key, value in settings.items()))
+        self.data = None
+        self.group = Group()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "members", "device", "expected"),
+    [
+        (2, 5, "auto", 2),
+        (2, 5, "cuda:1", 0),
+        (2, 2, "auto", 0),  # one takes both at once
+        (1, 5, "auto", 0),
+        (0, 5, "auto", 0),
+    ],
+)
+def test_several_gpus_are_used_where_one_cannot_take_all(
+    monkeypatch, gpus, members, device, expected
+):
+    monkeypatch.setattr(side_by_side, "visible_gpus", lambda: tuple(map(str, range(gpus))))
+    monkeypatch.setattr(side_by_side, "most_together", lambda data, batch_size: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+
+    executor = share_out(Prepared(device=device), members, None, ())
+
+    devices = [place.device for place in executor.places] if executor else []
+    assert devices == ["0", "1"][:expected]
+
+
+def test_no_more_processes_than_members_share_out_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(8)})
+
+    executor = share_out(Prepared(device="cpu"), 3, 8, ())
+
+    assert sorted(place.n_cores for place in executor.places) == [2, 3, 3]
+
+
+def test_an_order_is_the_same_after_its_way_through_json(tmp_path):
+    order = Order(
+        data="GunPoint",
+        config=make_config(),
+        out=tmp_path,
+        schema=Schema(label="y", series=("a", "b")),
+        valid=tmp_path / "valid.csv",
+        resample=3,
+    )
+
+    assert Order.from_dict(order.describe_member(1)) == order
