@@ -99,6 +99,21 @@ def test_published_methods_stand_beside_over_shared_sets(tmp_path):
     np.testing.assert_allclose(shares, 1)
 
 
+def test_rounded_published_figures_tie_with_as_many_right_answers(tmp_path):
+    accuracies = {"DodgerLoopWeekend": 135 / 138, "GunPoint": 137 / 150, "Chinatown": 337 / 343}
+    wide = pd.Series(accuracies, name="mine").rename_axis("dataset")
+    wide.to_csv(tmp_path / "wide.csv")
+
+    result = compare([tmp_path / "wide.csv"], against=["published:1NN-DTW", "published:ROCKET"])
+
+    draws = {
+        frozenset((row["first"], row["second"])): row["draws"]
+        for row in result.pairs.to_dict("records")
+    }
+    assert draws[frozenset(("mine", "1NN-DTW"))] == 2
+    assert draws[frozenset(("mine", "ROCKET"))] == 1
+
+
 def test_resamples_do_not_mix_with_published_figures(tmp_path):
     path = make_runs(tmp_path / "runs.csv", resample=3)
 

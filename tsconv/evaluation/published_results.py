@@ -6,12 +6,14 @@ Fawaz et al., MSD-IRIMAS/LITE, which repeats published columns, angus924/rocket 
 Dempster et al., ChangWeiTan/MultiRocket, Wensi-Tang/OS-CNN, tsml-eval, and the archive's summary.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 
+import numpy as np
 import pandas as pd
 
 from tsconv.errors import UnknownNameError
+from tsconv.evaluation.signed_ranks import DECIMALS
 from tsconv.registry import did_you_mean
 
 FILES = ("univariate_default_split.csv", "multivariate_default_split.csv")
@@ -45,8 +47,13 @@ MULTIVARIATE = {
 """The same methods' columns for multivariate sets."""
 
 
-def read_published(names: Iterable[str] = USUAL) -> pd.DataFrame:
+def read_published(
+    names: Iterable[str] = USUAL, *, n_test: Mapping[str, int] | None = None
+) -> pd.DataFrame:
     """Accuracies of published methods, a row a set, a column a name; nan where none is published.
+
+    Where ``n_test`` tells how many test instances sets have, figures are taken by
+    :func:`as_shares`.
 
     Raises:
         UnknownNameError: no method of that name; the message guesses which was meant.
@@ -54,11 +61,26 @@ def read_published(names: Iterable[str] = USUAL) -> pd.DataFrame:
     univariate, multivariate = map(_read, FILES)
     columns = {}
     for name in names:
-        column = univariate[_column(name, univariate)]
+        found = [univariate[_column(name, univariate)]]
         if (other := MULTIVARIATE.get(name)) is not None:
-            column = pd.concat([column, multivariate[other]])
-        columns[name] = column
+            found.append(multivariate[other])
+        columns[name] = pd.concat([as_shares(column, n_test or {}) for column in found])
     return pd.DataFrame(columns).rename_axis("dataset")
+
+
+def as_shares(figures: pd.Series, n_test: Mapping[str, int]) -> pd.Series:
+    """Accuracies of a method, by set, as the shares of right answers that were printed.
+
+    A figure becomes k / n_test where exactly one k agrees with all decimals that the figures have,
+    rounded or cut off, so that it ties with whoever has as many right. Means of several runs are no
+    such shares and stay as they are, as do figures of sets that ``n_test`` lacks.
+    """
+    n = pd.Series(n_test, dtype=float).reindex(figures.index)
+    unit = 0.1 ** _decimals(figures)
+    slack = 1e-9  # of floating point, in right answers
+    fewest: pd.Series = np.ceil(n * (figures - unit / 2) - slack)
+    most = np.ceil(n * (figures + unit) - slack) - 1
+    return (fewest / n).where(fewest == most, figures)
 
 
 def list_published() -> pd.DataFrame:
@@ -77,6 +99,16 @@ def list_published() -> pd.DataFrame:
 def _read(name: str) -> pd.DataFrame:
     with resources.files("tsconv.evaluation.published").joinpath(name).open("rb") as file:
         return pd.read_csv(file, index_col="dataset")
+
+
+def _decimals(figures: pd.Series) -> int:
+    """How many are printed, as far as results are told apart; some end in zeros that were lost."""
+    exact = (
+        decimals
+        for decimals in range(DECIMALS)
+        if ((figures.round(decimals) - figures).abs().max() < 1e-12)
+    )
+    return next(exact, DECIMALS)
 
 
 def _column(name: str, table: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from tsconv.data.catalogue import read_catalogue
 from tsconv.errors import ConfigError, DataError, RunError
 from tsconv.evaluation.comparison import (
     Friedman,
@@ -144,7 +145,8 @@ def compare(
     parts = [scores_of(table, metric, where=str(path)) for path, table in results.items()]
     seconds = [seconds_of(*each, metric) for each in zip(results.values(), parts, strict=True)]
     if against:
-        parts.append(read_published(_names(against)))
+        n_test = {entry.name: entry.n_test for entry in read_catalogue()}
+        parts.append(read_published(_names(against), n_test=n_test))
         seconds.append(parts[-1] * float("nan"))
     scores = _chosen(join_scores(parts), datasets)
     complete = scores.dropna()
