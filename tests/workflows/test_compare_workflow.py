@@ -76,6 +76,19 @@ def test_seeds_are_averaged_and_failures_left_out(tmp_path):
     np.testing.assert_allclose(mean, alone + 0.05)
 
 
+def test_one_split_stands_beside_the_same_one_of_many_resamples(tmp_path, caplog):
+    one = pd.read_csv(make_runs(tmp_path / "one.csv"))
+    parts = [one.assign(resample=k, accuracy=one["accuracy"] - 0.01 * k) for k in range(30)]
+    pd.concat(parts).to_csv(tmp_path / "many.csv", index=False)
+
+    result = compare([tmp_path / "one.csv", tmp_path / "many.csv"])
+
+    assert result.scores["tcn"].equals(result.scores["tcn (2)"].rename("tcn"))
+    assert len(result.unshared["tcn (2)"]) == 29 * len(SETS)
+    assert result.left_out["tcn (2)"].startswith("232 of its runs")
+    assert "runs on resamples and seeds that not all methods have are left out: 464" in caplog.text
+
+
 def test_a_lower_log_loss_is_better(tmp_path):
     result = compare([make_runs(tmp_path / "runs.csv")], metric="log_loss")
 

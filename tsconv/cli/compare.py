@@ -54,7 +54,8 @@ def compare(
     """Compare methods over many sets.
 
     Mean ranks, two-sided Wilcoxon signed-rank tests of all pairs with Holm's correction, cliques,
-    Friedman's test, effects with bootstrap intervals; over the sets that all methods have.
+    Friedman's test, effects with bootstrap intervals; over the sets, resamples and seeds that all
+    methods have.
     """
     from tsconv.workflows import compare as workflow
 
@@ -80,8 +81,8 @@ def compare(
         from tsconv.workflows.typeset import typeset
 
         render.text(typeset(result, form))
-    for name, methods in result.dropped.items():
-        console.say(f"left out: {name}, lacked by {', '.join(methods)}")
+    for name, reason in result.left_out.items():
+        console.say(f"left out: {name}, {reason}")
     if figures is not None:
         from tsconv.workflows.plot import draw_comparison
 

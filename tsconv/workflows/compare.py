@@ -2,8 +2,8 @@
 
 import fnmatch
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tsconv.evaluation.comparison import (
 )
 from tsconv.evaluation.published_results import USUAL, list_published, read_published
 from tsconv.evaluation.report import plain
-from tsconv.evaluation.results import join_scores, scores_of, seconds_of
+from tsconv.evaluation.results import Shared, join_runs, runs_of, share
 
 __all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
@@ -43,7 +43,9 @@ class Comparison:
         higher_is_better: which way it is better.
         alpha: level of significance.
         scores: a row a set that all methods have, a column a method, best rank first.
-        dropped: sets that not all have, and the methods that lack each.
+        dropped: sets that not all have, and the methods that lack each; none where all have it, but
+            no resample and seed of it in common.
+        unshared: by method, runs left out since not all methods have their resample and seed.
         summary: a row a method: mean, median, mean_rank, wins (best or sharing it).
         seconds: of training over these sets, by method; nan where a table does not tell.
         friedman: None for two methods.
@@ -57,11 +59,27 @@ class Comparison:
     alpha: float
     scores: pd.DataFrame
     dropped: dict[str, tuple[str, ...]]
+    unshared: dict[str, tuple[str, ...]]
     summary: pd.DataFrame
     seconds: pd.Series
     friedman: Friedman | None
     pairs: pd.DataFrame
     cliques: tuple[tuple[str, ...], ...]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Sets, and methods of which runs, that are left out, and why."""
+        reasons = {
+            name: f"lacked by {', '.join(methods)}"
+            if methods
+            else "no resample and seed of it that all methods have"
+            for name, methods in self.dropped.items()
+        }
+        return reasons | {
+            method: f"{len(runs)} of its runs, on resamples or seeds that others lack: {runs[0]}"
+            f"{' and so on' * (len(runs) > 1)}"
+            for method, runs in self.unshared.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, fit for JSON."""
@@ -72,6 +90,7 @@ class Comparison:
                 "alpha": self.alpha,
                 "datasets": list(self.scores.index),
                 "dropped": self.dropped,
+                "unshared": self.unshared,
                 "summary": self.summary.reset_index().to_dict(orient="records"),
                 "seconds": self.seconds.to_dict(),
                 "friedman": None if self.friedman is None else asdict(self.friedman),
@@ -123,7 +142,7 @@ def compare(
     alpha: float = 0.05,
     rope: float | None = None,
 ) -> Comparison:
-    """Hold methods against each other over the sets that all of them have.
+    """Hold methods against each other over the sets, resamples and seeds that all of them have.
 
     Args:
         tables: collected tables, or tables with a column a method; .csv or .parquet.
@@ -141,35 +160,40 @@ def compare(
         raise ConfigError(f"--against: published figures are accuracies, found --metric {metric}")
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha: expected a number between 0 and 1, found {alpha:g}")
-    results = {path: _comparable(path, own_split=bool(against)) for path in tables}
-    parts = [scores_of(table, metric, where=str(path)) for path, table in results.items()]
-    seconds = [seconds_of(*each, metric) for each in zip(results.values(), parts, strict=True)]
+    parts = [
+        runs_of(_comparable(path, own_split=bool(against)), metric, where=str(path))
+        for path in tables
+    ]
+    own = set(parts[0]["dataset"])
     if against:
         n_test = {entry.name: entry.n_test for entry in read_catalogue()}
-        parts.append(read_published(_names(against), n_test=n_test))
-        seconds.append(parts[-1] * float("nan"))
-    scores = _chosen(join_scores(parts), datasets)
-    complete = scores.dropna()
-    dropped = _dropped(scores, has_own=scores[parts[0].columns].notna().any(axis=1))
-    if dropped:
-        logger.info("sets that not all methods have are left out: %d", len(dropped))
-    if len(complete) <= MOST_WITHOUT_POWER:
-        logger.warning("%d sets are too few for a test to find any difference", len(complete))
+        published = read_published(_names(against), n_test=n_test)
+        parts.append(runs_of(published.reset_index(), metric, where=PUBLISHED))
+    runs = join_runs(parts)
+    shared = share(runs, _chosen(runs["dataset"].unique(), datasets))
+    own_dropped = {name: lacking for name, lacking in shared.dropped.items() if name in own}
+    shared = replace(shared, dropped=own_dropped)
+    _tell(shared)
     better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)
-    spent = join_scores(seconds).loc[complete.index].sum(skipna=False)
-    return _compare(complete, dropped, metric, spent, better=better, alpha=alpha, rope=rope)
+    return _compare(shared, metric, better=better, alpha=alpha, rope=rope)
+
+
+def _tell(shared: Shared) -> None:
+    """Say what is left out, and where too little is left."""
+    if shared.dropped:
+        logger.info("sets that not all methods have are left out: %d", len(shared.dropped))
+    if n_runs := sum(map(len, shared.unshared.values())):
+        logger.warning(
+            "runs on resamples and seeds that not all methods have are left out: %d", n_runs
+        )
+    if (n_sets := len(shared.scores)) <= MOST_WITHOUT_POWER:
+        logger.warning("%d sets are too few for a test to find any difference", n_sets)
 
 
 def _compare(
-    scores: pd.DataFrame,
-    dropped: dict[str, tuple[str, ...]],
-    metric: str,
-    seconds: pd.Series,
-    *,
-    better: bool,
-    alpha: float,
-    rope: float | None,
+    shared: Shared, metric: str, *, better: bool, alpha: float, rope: float | None
 ) -> Comparison:
+    scores = shared.scores
     pairs = pairwise(scores, higher_is_better=better)
     ranks = mean_ranks(scores, higher_is_better=better)
     scores = scores[list(ranks.index)]
@@ -194,9 +218,10 @@ def _compare(
         higher_is_better=better,
         alpha=alpha,
         scores=scores,
-        dropped=dropped,
+        dropped=shared.dropped,
+        unshared=shared.unshared,
         summary=summary,
-        seconds=seconds.reindex(scores.columns),
+        seconds=shared.seconds.reindex(scores.columns),
         friedman=friedman(scores) if scores.shape[1] > 2 else None,
         pairs=pairs,
         cliques=tuple(cliques(ranks, pairs, alpha)),
@@ -257,23 +282,15 @@ def _names(against: Sequence[str]) -> Iterator[str]:
         yield from (name,) if name else USUAL
 
 
-def _chosen(scores: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
+def _chosen(known: Iterable[str], datasets: Sequence[str]) -> list[str]:
+    """The sets that are asked for, all unless any are."""
+    names = sorted(known)
     patterns = [part for each in datasets for part in each.split(",") if part]
     for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(name, pattern) for name in scores.index):
+        if not fnmatch.filter(names, pattern):
             raise DataError(f"--datasets {pattern}: no set of the tables is called that")
-    wanted = [
+    return [
         name
-        for name in scores.index
+        for name in names
         if not patterns or any(fnmatch.fnmatchcase(name, each) for each in patterns)
     ]
-    return scores.loc[wanted]
-
-
-def _dropped(scores: pd.DataFrame, has_own: pd.Series) -> dict[str, tuple[str, ...]]:
-    """Sets of the first table that a method lacks, and which do; others' own are no loss."""
-    lacking = scores[has_own & scores.isna().any(axis=1)].isna()
-    return {
-        str(name): tuple(str(method) for method in lacking.columns[row.to_numpy()])
-        for name, row in lacking.iterrows()
-    }

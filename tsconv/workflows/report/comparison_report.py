@@ -191,10 +191,9 @@ def by_set(compared: Compared) -> tuple[Block, ...]:
         for name, *values in rounded.itertuples()
     ]
     table = Table(("set", *map(str, rounded)), rows)
-    if not comparison.dropped:
+    if not comparison.left_out:
         return (table,)
-    lacking = {name: f"lacked by {listed(who)}" for name, who in comparison.dropped.items()}
-    return table, Words("Left out, since not all methods have them:"), Facts(lacking)
+    return table, Words("Left out, since not all methods have them:"), Facts(comparison.left_out)
 
 
 def runs(compared: Compared) -> tuple[Block, ...]:
