@@ -112,6 +112,19 @@ def test_published_methods_stand_beside_over_shared_sets(tmp_path):
     np.testing.assert_allclose(shares, 1)
 
 
+def test_sets_of_any_table_that_a_method_lacks_are_told(tmp_path):
+    table = pd.read_csv(make_runs(tmp_path / "all.csv"))
+    table[table["dataset"] != "Wine"].to_csv(tmp_path / "few.csv", index=False)
+    paths = [tmp_path / "few.csv", tmp_path / "all.csv"]
+
+    for tables in (paths, paths[::-1]):
+        result = compare(tables, against=["published"])
+
+        assert len(result.dropped) == 1  # published figures on 150 sets more are no loss
+        assert len(result.dropped["Wine"]) == 2
+        assert result.left_out["Wine"].startswith("lacked by ")
+
+
 def test_rounded_published_figures_tie_with_as_many_right_answers(tmp_path):
     accuracies = {"DodgerLoopWeekend": 135 / 138, "GunPoint": 137 / 150, "Chinatown": 337 / 343}
     wide = pd.Series(accuracies, name="mine").rename_axis("dataset")

@@ -164,7 +164,7 @@ def compare(
         runs_of(_comparable(path, own_split=bool(against)), metric, where=str(path))
         for path in tables
     ]
-    own = set(parts[0]["dataset"])
+    own = {name for part in parts for name in part["dataset"]}
     if against:
         n_test = {entry.name: entry.n_test for entry in read_catalogue()}
         published = read_published(_names(against), n_test=n_test)
