@@ -116,6 +116,7 @@ def test_sets_that_tasks_would_lack_are_refused_offline(folder):
         (["collect", "absent"], "absent: expected a folder"),
         (["compare"], "expected a table"),
         (["compare", "absent.csv"], "absent.csv"),
+        (["compare", "t.csv", "--rope", "0.01", "--format", "csv"], "--format csv-pairs"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, words):

@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from tsconv.evaluation.published_results import SHORT, USUAL, list_published, re
 from tsconv.evaluation.tsml import TsmlResult, dump_result, path_of
 from tsconv.workflows.compare import compare
 from tsconv.workflows.plot import draw_comparison
-from tsconv.workflows.typeset import typeset
+from tsconv.workflows.typeset import pair_cells, typeset
 
 SETS = ["ArrowHead", "Beef", "Coffee", "ECG200", "GunPoint", "Herring", "Meat", "Wine"]
 
@@ -249,13 +250,56 @@ def test_a_comparison_is_typeset(tmp_path):
     wide.to_csv(tmp_path / "wide.csv", index=False)
     result = compare([tmp_path / "wide.csv"])
 
-    assert typeset(result, "csv").startswith("method,mean,median,mean_rank,wins\na_b|c,0.7,")
+    csv = typeset(result, "csv")
+    assert csv.startswith("method,mean,median,mean_rank,wins,cliques\na_b|c,0.7")
     markdown = typeset(result, "markdown").splitlines()
     assert markdown[1] == "| --- | ---: | ---: | ---: | ---: |"
     assert markdown[2].startswith(r"| a_b\|c | 0.7000 |")
     latex = typeset(result, "latex")
     assert r"a\_b|c & 0.7000" in latex
-    assert latex.count(r"\\") == 3
+    assert latex.count(r"\\") == 3 + 2
+
+
+@pytest.mark.parametrize(("form", "between"), [("markdown", " | "), ("latex", " & ")])
+def test_every_pair_is_typeset_with_intervals_and_probabilities(tmp_path, form, between):
+    result = compare([make_runs(tmp_path / "runs.csv")], against=["published:ROCKET"], rope=0.01)
+
+    text = typeset(result, form)
+
+    for row in result.pairs.to_dict("records"):
+        names = between.join((row["first"], row["second"]))
+        line = next(line for line in text.splitlines() if names in line)
+        assert f"{row['effect_low']:.2f} to {row['effect_high']:.2f}" in line
+        assert f"{row['p_better']:.4f}{between}{row['p_equal']:.4f}" in line
+    assert f"chi-square {result.friedman.chi_square:.3f}" in text
+    assert all(", ".join(clique) in text for clique in result.cliques)
+
+
+def test_pairs_in_csv_are_complete(tmp_path):
+    result = compare([make_runs(tmp_path / "runs.csv")], rope=0.01)
+
+    table = pd.read_csv(io.StringIO(typeset(result, "csv-pairs")))
+
+    pd.testing.assert_frame_equal(table, result.pairs, check_dtype=False)
+
+
+def test_methods_in_csv_tell_their_cliques(tmp_path):
+    result = compare([make_runs(tmp_path / "runs.csv")], against=["published"])
+
+    table = pd.read_csv(io.StringIO(typeset(result, "csv")), dtype=str, keep_default_na=False)
+
+    for number, clique in enumerate(result.cliques, 1):
+        members = table.loc[[str(number) in each.split() for each in table["cliques"]], "method"]
+        assert tuple(members) == clique
+
+
+def test_small_probabilities_are_not_shown_as_none(tmp_path):
+    wide = pd.DataFrame({"dataset": [f"S{k}" for k in range(20)], "a": 0.9, "b": 0.8})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+
+    _, (row,) = pair_cells(compare([tmp_path / "wide.csv"]))
+
+    assert row[-2:] == ("2e-06", "2e-06")  # 2 ** -19
 
 
 def test_the_command_compares_and_keeps_words_off_standard_output(tmp_path):

@@ -14,6 +14,7 @@ class Form(StrEnum):
 
     table = "table"
     csv = "csv"
+    csv_pairs = "csv-pairs"
     markdown = "markdown"
     latex = "latex"
 
@@ -29,7 +30,9 @@ Rope = Annotated[
     float | None,
     typer.Option(help="Add Bayesian probabilities; differences up to this are equal.", min=0),
 ]
-FormOption = Annotated[Form, typer.Option("--format", help="How to write it.")]
+FormOption = Annotated[
+    Form, typer.Option("--format", help="How to write it; csv: methods; csv-pairs: all pairs.")
+]
 Figures = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Also draw it, as .png and .svg, in here.")
 ]
@@ -65,6 +68,10 @@ def compare(
         return
     if not tables:
         raise typer.BadParameter("expected a table to compare", param_hint="TABLE...")
+    if rope is not None and form is Form.csv and not json:
+        raise typer.BadParameter(
+            "its probabilities are of pairs, which --format csv-pairs has", param_hint="--rope"
+        )
     result = workflow.compare(
         tables,
         against=against or (),

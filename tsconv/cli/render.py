@@ -267,15 +267,17 @@ def text(words: str) -> None:
 
 def compared(result: "Comparison") -> None:
     """Methods by rank, what tests say of each pair, and cliques."""
+    from tsconv.workflows.typeset import pair_cells
+
     methods = result.summary.itertuples()
     table(
         f"{result.metric} over {len(result.scores)} sets",
         ("method", "mean", "median", "mean rank", "best on"),
         ([str(name), *map(float, values[:3]), int(values[3])] for name, *values in methods),
     )
-    names = [str(name) for name in result.pairs if not str(name).startswith("effect_")]
-    rows = result.pairs[names].itertuples(index=False)
-    table("pairs", names, ([_count(value) for value in row] for row in rows))
+    headings, rows = pair_cells(result)
+    equal = "" if result.rope is None else f", equal within {result.rope:g}"
+    table(f"pairs{equal}", headings, rows, texts=("second",))
     if (test := result.friedman) is not None:
         facts(
             "Friedman",

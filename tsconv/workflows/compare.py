@@ -42,6 +42,7 @@ class Comparison:
         metric: what was compared.
         higher_is_better: which way it is better.
         alpha: level of significance.
+        rope: differences of at most this are equal for practice; None without such a region.
         scores: a row a set that all methods have, a column a method, best rank first.
         dropped: sets that not all have, and the methods that lack each; none where all have it, but
             no resample and seed of it in common.
@@ -49,14 +50,15 @@ class Comparison:
         summary: a row a method: mean, median, mean_rank, wins (best or sharing it).
         seconds: of training over these sets, by method; nan where a table does not tell.
         friedman: None for two methods.
-        pairs: see :func:`tsconv.evaluation.comparison.pairwise`; with a region of practical
-            equivalence also p_better, p_equal and p_worse.
+        pairs: see :func:`tsconv.evaluation.comparison.pairwise`; with a rope also
+            p_better, p_equal and p_worse.
         cliques: methods that do not differ significantly.
     """
 
     metric: str
     higher_is_better: bool
     alpha: float
+    rope: float | None
     scores: pd.DataFrame
     dropped: dict[str, tuple[str, ...]]
     unshared: dict[str, tuple[str, ...]]
@@ -88,6 +90,7 @@ class Comparison:
                 "metric": self.metric,
                 "higher_is_better": self.higher_is_better,
                 "alpha": self.alpha,
+                "rope": self.rope,
                 "datasets": list(self.scores.index),
                 "dropped": self.dropped,
                 "unshared": self.unshared,
@@ -217,6 +220,7 @@ def _compare(
         metric=metric,
         higher_is_better=better,
         alpha=alpha,
+        rope=rope,
         scores=scores,
         dropped=shared.dropped,
         unshared=shared.unshared,
