@@ -26,10 +26,6 @@ Tables = Annotated[
         help="Of collect or benchmark, with a column a method, or tsml-eval's folder of results.",
     ),
 ]
-Rope = Annotated[
-    float | None,
-    typer.Option(help="Add Bayesian probabilities; differences up to this are equal.", min=0),
-]
 FormOption = Annotated[
     Form, typer.Option("--format", help="How to write it; csv: methods; csv-pairs: all pairs.")
 ]
@@ -48,7 +44,7 @@ def compare(
     metric: options.Metric = "accuracy",
     datasets: options.Datasets = None,
     alpha: options.Alpha = 0.05,
-    rope: Rope = None,
+    rope: options.Rope = None,
     form: FormOption = Form.table,
     figures: Figures = None,
     list_published: ListPublished = False,

@@ -157,6 +157,12 @@ Datasets = Annotated[
     typer.Option(metavar="NAME", help="Tables: only these sets; patterns too; repeatable."),
 ]
 Alpha = Annotated[float, typer.Option(help="Tables: level of significance.")]
+Rope = Annotated[
+    float | None,
+    typer.Option(
+        help="Tables: add Bayesian probabilities; differences up to this are equal.", min=0
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="One JSON document on standard output.", callback=_remember_json),

@@ -18,6 +18,7 @@ def report(
     metric: options.Metric = "accuracy",
     datasets: options.Datasets = None,
     alpha: options.Alpha = 0.05,
+    rope: options.Rope = None,
     out: Out = Path("report.html"),
     json: options.Json = False,
 ) -> None:
@@ -31,7 +32,11 @@ def report(
     from tsconv.workflows.report.write import report as write
 
     terms = Terms(
-        against=tuple(against or ()), metric=metric, datasets=tuple(datasets or ()), alpha=alpha
+        against=tuple(against or ()),
+        metric=metric,
+        datasets=tuple(datasets or ()),
+        alpha=alpha,
+        rope=rope,
     )
     result = write(sources, out, data=data, terms=terms)
     if json:

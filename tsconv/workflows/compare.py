@@ -113,6 +113,7 @@ class Terms:
     metric: str = "accuracy"
     datasets: tuple[str, ...] = ()
     alpha: float = 0.05
+    rope: float | None = None
 
     def compare(self, tables: Sequence[Path]) -> Comparison:
         """The methods of the tables, on these terms."""
@@ -122,6 +123,7 @@ class Terms:
             metric=self.metric,
             datasets=self.datasets,
             alpha=self.alpha,
+            rope=self.rope,
         )
 
     def flags(self) -> list[str]:
@@ -133,6 +135,8 @@ class Terms:
             words += ["--metric", self.metric]
         if self.alpha != usual.alpha:
             words += ["--alpha", f"{self.alpha:g}"]
+        if self.rope is not None:
+            words += ["--rope", f"{self.rope:g}"]
         return words
 
 

@@ -102,6 +102,15 @@ def test_the_report_of_a_table_compares_its_methods(tmp_path):
     assert json.dumps(result.to_dict())
 
 
+def test_a_report_on_terms_tells_probabilities_and_its_own_command(tmp_path):
+    table = make_table(tmp_path / "table.csv")
+
+    result = report([table], tmp_path / "report.html", terms=Terms(rope=0.02))
+
+    assert f"tsconv report {table} --rope 0.02" in written(result)
+    assert "differences of at most 0.02 are equal" in written(result)
+
+
 def test_a_table_without_times_lacks_the_figure_of_times(tmp_path):
     (tmp_path / "wide.csv").write_text("dataset,a,b\nX,0.5,0.6\nY,0.7,0.9\n")
 
@@ -115,6 +124,7 @@ def test_a_table_without_times_lacks_the_figure_of_times(tmp_path):
     [
         ("run", "report.pdf", {}, ConfigError, "ends in .html"),
         ("run", "report.html", {"terms": Terms(metric="auroc")}, ConfigError, "--metric auroc"),
+        ("run", "report.html", {"terms": Terms(rope=0.01)}, ConfigError, "--rope 0.01"),
         ("table.csv", "report.html", {"data": "x"}, ConfigError, "takes none"),
         ("nowhere", "report.html", {}, RunError, "nowhere"),
         ("typo.csv", "report.html", {}, RunError, "typo.csv"),

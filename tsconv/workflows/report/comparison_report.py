@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -25,6 +24,7 @@ from tsconv.workflows.report.page import (
     drawing,
 )
 from tsconv.workflows.report.wording import count, duration, listed
+from tsconv.workflows.typeset import pair_cells, share_words
 
 PROVENANCE = {
     "network": "method",
@@ -135,26 +135,23 @@ def ranks(compared: Compared) -> tuple[Block, ...]:
 def pairs(compared: Compared) -> tuple[Block, ...]:
     """All pairs, those that differ significantly standing out."""
     comparison = compared.comparison
-    rows = []
-    for row in comparison.pairs.to_dict(orient="records"):
-        significant = row["p_holm"] < comparison.alpha
-        values: list[Any] = [
-            f"{row['first']} – {row['second']}",
-            f"{row['wins']} / {row['draws']} / {row['losses']}",
-            f"{row['difference']:+.4f}",
-            f"{row['low']:+.4f} to {row['high']:+.4f}",
-            f"{row['effect']:+.2f}",
-            f"{row['p']:.2g}",
-            f"{row['p_holm']:.2g}",
-        ]
-        rows.append([Strong(value) for value in values] if significant else values)
-    columns = ("pair", "won / drawn / lost", "difference", "95 %", "effect", "p", "p, Holm")
+    (_, _, *headings), cells = pair_cells(comparison)
+    significant = comparison.pairs["p_holm"] < comparison.alpha
+    joined = [(f"{first} – {second}", *rest) for first, second, *rest in cells]
+    rows = [
+        list(map(Strong, row)) if differs else row
+        for row, differs in zip(joined, significant, strict=True)
+    ]
     words = (
-        "The method of the better mean rank comes first. Difference: of the means, with its "
-        "bootstrap interval over sets; effect: matched-pairs rank-biserial correlation. Pairs that "
-        f"differ at {comparison.alpha:g} after Holm's correction stand out."
+        "The method of the better mean rank comes first. W/D/L: sets that it won, drew, lost; "
+        "difference: of the means, with its bootstrap interval over sets; effect: matched-pairs "
+        "rank-biserial correlation, with its own. Pairs that differ at "
+        f"{comparison.alpha:g} after Holm's correction stand out."
     )
-    return Table(columns, rows), Words(words)
+    blocks = (Table(("pair", *headings), rows), Words(words))
+    if comparison.rope is None:
+        return blocks
+    return (*blocks, Words(share_words(comparison.rope)))
 
 
 def matrix(compared: Compared) -> tuple[Block, ...]:
