@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsconv.evaluation.published_results import SHORT, as_shares, read_published
+from tsconv.evaluation.published_results import (
+    OWN_SPLIT,
+    RESAMPLED,
+    SHORT,
+    as_shares,
+    list_published,
+    read_published,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +68,27 @@ def test_no_published_figure_moves_further_than_its_last_decimal():
 
     assert (found - published).abs().max().max() <= 1e-4
     assert found.notna().equals(published.notna())
+
+
+def test_every_method_that_is_listed_can_be_read():
+    listed = list_published()
+
+    assert set(listed["series"]) == {"univariate", "multivariate"}
+    for kind, rows in listed.groupby("against"):
+        found = read_published(rows["name"], kind)
+        assert (found.count()[rows["name"]].to_numpy() >= rows["sets"].to_numpy()).all()
+
+
+def test_a_name_stands_for_its_univariate_and_multivariate_figures():
+    found = read_published(["HC2", "ConvTran", "1nn-dtw"])
+
+    assert found.loc["GunPoint"].notna().tolist() == [True, False, True]
+    assert found.loc["Handwriting", "HC2"] == pytest.approx(0.548235, abs=1e-6)
+    assert found["ConvTran"].count() == 30
+
+
+def test_means_of_resamples_are_a_kind_of_their_own():
+    means, single = read_published(["ROCKET"], RESAMPLED), read_published(["ROCKET"], OWN_SPLIT)
+
+    assert means.loc["ACSF1", "ROCKET"] != single.loc["ACSF1", "ROCKET"]
+    assert means["ROCKET"].count() == 112  # tsml-eval's, where others have columns of that name too

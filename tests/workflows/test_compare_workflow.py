@@ -148,6 +148,21 @@ def test_resamples_do_not_mix_with_published_figures(tmp_path):
         compare([path], against=["published"])
 
 
+def test_means_of_resamples_stand_beside_published_ones(tmp_path, caplog):
+    one = pd.read_csv(make_runs(tmp_path / "one.csv"))
+    parts = [one.assign(resample=k, accuracy=one["accuracy"] - 0.01 * k) for k in range(5)]
+    pd.concat(parts).to_csv(tmp_path / "many.csv", index=False)
+
+    result = compare([tmp_path / "many.csv"], against=["published-resamples"])
+
+    assert set(result.scores) == {"inception", "tcn", *USUAL}
+    mean = parts[2].set_index(["network", "dataset"])["accuracy"]["tcn"]
+    assert result.scores["tcn"].to_dict() == pytest.approx(mean.to_dict())
+    assert "published means are over 30 resamples, those beside them over 5" in caplog.text
+    with pytest.raises(DataError, match=r"found one of ArrowHead.* are --against published"):
+        compare([tmp_path / "one.csv"], against=["published-resamples"])
+
+
 def test_patterns_choose_sets(tmp_path):
     path = make_runs(tmp_path / "runs.csv")
 
@@ -205,6 +220,7 @@ def test_equal_names_are_told_apart(tmp_path):
         ({"against": ["published:InceptionTim"]}, UnknownNameError, "did you mean"),
         ({"against": ["InceptionTime"]}, ConfigError, "published:NAME"),
         ({"against": ["published"], "metric": "log_loss"}, ConfigError, "are accuracies"),
+        ({"against": ["published", "published-resamples:HC2"]}, ConfigError, "give one kind"),
         ({"alpha": 5}, ConfigError, "between 0 and 1"),
         ({"datasets": ["Wine"]}, DataError, "1 sets"),
     ],

@@ -60,7 +60,8 @@ def compare(
 
     if list_published:
         known = workflow.list_published()
-        render.table("published", list(map(str, known)), known.itertuples(index=False))
+        columns, rows = list(map(str, known)), known.itertuples(index=False)
+        render.table("published", columns, rows, texts=("name", "source", "series"))
         return
     if not tables:
         raise typer.BadParameter("expected a table to compare", param_hint="TABLE...")

@@ -148,7 +148,7 @@ Precision = Annotated[
 Against = Annotated[
     list[str] | None,
     typer.Option(
-        help="Tables: beside published, for the usual methods, or published:NAME; repeatable."
+        help="Tables: beside published or published:NAME; published-resamples for means of 30."
     ),
 ]
 Metric = Annotated[str, typer.Option(help="Tables: the column to compare by.")]

@@ -1,9 +1,10 @@
 """Published accuracies, set by set, to hold results against.
 
-Facts from the result files of public repositories, on the archives' own splits; nothing was run
-again. A column is "method (source)". Sources: hfawaz/InceptionTime and hfawaz/dl-4-tsc of Ismail
-Fawaz et al., MSD-IRIMAS/LITE, which repeats published columns, angus924/rocket and minirocket of
-Dempster et al., ChangWeiTan/MultiRocket, Wensi-Tang/OS-CNN, tsml-eval, and the archive's summary.
+Facts from the result files of public repositories, on the archives' own splits or as means of 30
+resamples; nothing was run again. A column is "method (source)". Sources: hfawaz/InceptionTime and
+hfawaz/dl-4-tsc of Ismail Fawaz et al., MSD-IRIMAS/LITE, which repeats published columns,
+angus924/rocket, minirocket and hydra of Dempster et al., ChangWeiTan/MultiRocket, which repeats
+others too, Wensi-Tang/OS-CNN, tsml-eval, and the archive's summary.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,6 @@ from tsconv.errors import UnknownNameError
 from tsconv.evaluation.signed_ranks import DECIMALS
 from tsconv.registry import did_you_mean
 
-FILES = ("univariate_default_split.csv", "multivariate_default_split.csv")
 SHORT = {
     "InceptionTime": "InceptionTime (hfawaz, ens of 5)",
     "InceptionTime-LITE": "InceptionTime (LITE repo)",
@@ -36,7 +36,6 @@ SHORT = {
     "1NN-DTW": "DTW_1NN_learned_w (UCR DataSummary)",
 }
 """Short names of univariate methods; a column's own name, or all before its bracket, does too."""
-USUAL = ("InceptionTime", "LITETime", "ROCKET", "ResNet", "1NN-DTW")
 MULTIVARIATE = {
     "InceptionTime": "InceptionTime (LITE repo)",
     "LITETime": "LITETime (LITE repo)",
@@ -45,26 +44,59 @@ MULTIVARIATE = {
     "1NN-DTW": "1NN-DTW-D (tsml-eval fold 0)",
 }
 """The same methods' columns for multivariate sets."""
+BY_TSML = {
+    **{
+        name: f"{name} (tsml-eval)"
+        for name in (
+            *("Arsenal", "BOSS", "CIF", "DrCIF", "Hydra", "InceptionTime", "RISE", "ROCKET"),
+            *("ResNet", "STC", "TDE", "TS-CHIEF", "TSF", "cBOSS"),
+        )
+    },
+    "MiniRocket": "MiniROCKET (tsml-eval)",
+    "MultiROCKET": "MR (tsml-eval)",
+}
+"""Means of 30 resamples that several sources have."""
+OWN_SPLIT, RESAMPLED = "published", "published-resamples"
+TABLES = {
+    OWN_SPLIT: {
+        "univariate_default_split.csv": SHORT,
+        "multivariate_default_split.csv": MULTIVARIATE,
+    },
+    RESAMPLED: {"univariate_mean_of_30_resamples.csv": BY_TSML},
+}
+"""By kind: files, each with what its columns are called for short."""
+USUAL = ("InceptionTime", "LITETime", "ROCKET", "ResNet", "1NN-DTW")
+N_RESAMPLES = 30
 
 
 def read_published(
-    names: Iterable[str] = USUAL, *, n_test: Mapping[str, int] | None = None
+    names: Iterable[str] = USUAL, kind: str = OWN_SPLIT, *, n_test: Mapping[str, int] | None = None
 ) -> pd.DataFrame:
     """Accuracies of published methods, a row a set, a column a name; nan where none is published.
 
-    Where ``n_test`` tells how many test instances sets have, figures are taken by
-    :func:`as_shares`.
+    A name is a short one, all of a column's before its bracket, or the whole; it stands for the
+    method's columns of all files of the kind. Where ``n_test`` tells how many test instances sets
+    have, figures are taken by :func:`as_shares`.
 
     Raises:
         UnknownNameError: no method of that name; the message guesses which was meant.
     """
-    univariate, multivariate = map(_read, FILES)
+    tables = [(table := _read(file), _known(table, short)) for file, short in TABLES[kind].items()]
     columns = {}
     for name in names:
-        found = [univariate[_column(name, univariate)]]
-        if (other := MULTIVARIATE.get(name)) is not None:
-            found.append(multivariate[other])
-        columns[name] = pd.concat([as_shares(column, n_test or {}) for column in found])
+        found = [
+            as_shares(table[known[name.lower()]], n_test or {})
+            for table, known in tables
+            if name.lower() in known
+        ]
+        if not found:
+            short = list(dict.fromkeys(each for known in TABLES[kind].values() for each in known))
+            columns_there = [str(column) for table, _ in tables for column in table]
+            hint = did_you_mean(name, [*short, *columns_there])
+            raise UnknownNameError(
+                f"unknown {kind} method {name!r}{hint}; among others: {', '.join(short)}"
+            )
+        columns[name] = pd.concat(found)
     return pd.DataFrame(columns).rename_axis("dataset")
 
 
@@ -84,16 +116,18 @@ def as_shares(figures: pd.Series, n_test: Mapping[str, int]) -> pd.Series:
 
 
 def list_published() -> pd.DataFrame:
-    """What there is: short name, column with its source, sets and mean accuracy."""
-    univariate = _read(FILES[0])
-    short = {column: name for name, column in SHORT.items()}
-    counts, means = univariate.count().tolist(), univariate.mean().tolist()
-    names = list(map(str, univariate))
-    rows = [
-        (short.get(name, name), name, count, mean)
-        for name, count, mean in zip(names, counts, means, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["name", "source", "sets", "mean accuracy"])
+    """What there is: kind, short name, column with its source, sets and mean accuracy."""
+    rows = []
+    for kind, files in TABLES.items():
+        for file, known in files.items():
+            short = {column: name for name, column in known.items()}
+            for column, figures in _read(file).items():
+                name = short.get(str(column), str(column))
+                series, _, _ = file.partition("_")
+                rows.append((kind, name, column, series, figures.count(), figures.mean()))
+    return pd.DataFrame(
+        rows, columns=["against", "name", "source", "series", "sets", "mean accuracy"]
+    )
 
 
 def _read(name: str) -> pd.DataFrame:
@@ -111,14 +145,9 @@ def _decimals(figures: pd.Series) -> int:
     return next(exact, DECIMALS)
 
 
-def _column(name: str, table: pd.DataFrame) -> str:
+def _known(table: pd.DataFrame, short: Mapping[str, str]) -> dict[str, str]:
+    """Columns by all that they are called, in small letters."""
     columns = list(map(str, table))
     known = {column.split(" (")[0].lower(): column for column in reversed(columns)}
     known |= {column.lower(): column for column in columns}
-    known |= {short.lower(): column for short, column in SHORT.items()}
-    if name.lower() not in known:
-        hint = did_you_mean(name, [*SHORT, *columns])
-        raise UnknownNameError(
-            f"unknown published method {name!r}{hint}; among others: {', '.join(SHORT)}"
-        )
-    return known[name.lower()]
+    return known | {name.lower(): column for name, column in short.items()}

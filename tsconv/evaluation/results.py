@@ -26,12 +26,14 @@ class Shared:
         dropped: the other sets, and the methods that lack each; none where all have it, but no
             resample and seed of it in common.
         unshared: by method, its runs of these sets on resamples and seeds that others lack.
+        resamples: by set and method, how many a score is the mean of, where a table tells.
     """
 
     scores: pd.DataFrame
     seconds: pd.Series
     dropped: dict[str, tuple[str, ...]]
     unshared: dict[str, tuple[str, ...]]
+    resamples: pd.Series
 
 
 def runs_of(table: pd.DataFrame, metric: str, *, where: str = "table") -> pd.DataFrame:
@@ -85,6 +87,7 @@ def share(runs: pd.DataFrame, datasets: Sequence[str]) -> Shared:
     kept = _on_shared_repeats(complete)
     scores = _means(kept, "score").reindex(columns=found.columns).dropna()
     others = complete.drop(kept.index)
+    told = kept[kept["dataset"].isin(scores.index)].dropna(subset="resample")
     return Shared(
         scores=scores,
         seconds=_means(kept, "seconds").loc[scores.index].sum(skipna=False),
@@ -96,6 +99,7 @@ def share(runs: pd.DataFrame, datasets: Sequence[str]) -> Shared:
             str(method): tuple(_name(run) for run in part.to_dict(orient="records"))
             for method, part in others.groupby("method", sort=False)
         },
+        resamples=told.groupby(["dataset", "method"])["resample"].nunique(),
     )
 
 

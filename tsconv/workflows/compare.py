@@ -2,7 +2,7 @@
 
 import fnmatch
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,20 @@ from tsconv.evaluation.comparison import (
     mean_ranks,
     pairwise,
 )
-from tsconv.evaluation.published_results import USUAL, list_published, read_published
+from tsconv.evaluation.published_results import (
+    N_RESAMPLES,
+    OWN_SPLIT,
+    RESAMPLED,
+    TABLES,
+    USUAL,
+    list_published,
+    read_published,
+)
 from tsconv.evaluation.report import plain
 from tsconv.evaluation.results import Shared, join_runs, runs_of, share
 
 __all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
-PUBLISHED = "published"
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 LOWER_SUFFIXES = ("_seconds", "_mb")
 MOST_WITHOUT_POWER = 5
@@ -153,7 +160,8 @@ def compare(
 
     Args:
         tables: collected tables, or tables with a column a method; .csv or .parquet.
-        against: ``published`` for the usual methods, ``published:NAME`` for one.
+        against: ``published`` for the usual methods, ``published:NAME`` for one;
+            ``published-resamples`` for means of 30 resamples.
         metric: a column of the collected tables.
         datasets: names or patterns such as ``Gun*``; all unless given.
         alpha: level of significance.
@@ -167,19 +175,20 @@ def compare(
         raise ConfigError(f"--against: published figures are accuracies, found --metric {metric}")
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha: expected a number between 0 and 1, found {alpha:g}")
+    kind, names = _asked(against)
     parts = [
-        runs_of(_comparable(path, own_split=bool(against)), metric, where=str(path))
+        runs_of(_comparable(path, own_split=kind == OWN_SPLIT), metric, where=str(path))
         for path in tables
     ]
     own = {name for part in parts for name in part["dataset"]}
     if against:
-        n_test = {entry.name: entry.n_test for entry in read_catalogue()}
-        published = read_published(_names(against), n_test=n_test)
-        parts.append(runs_of(published.reset_index(), metric, where=PUBLISHED))
+        parts.append(_published(names, kind))
     runs = join_runs(parts)
     shared = share(runs, _chosen(runs["dataset"].unique(), datasets))
     own_dropped = {name: lacking for name, lacking in shared.dropped.items() if name in own}
     shared = replace(shared, dropped=own_dropped)
+    if kind == RESAMPLED:
+        _check_resamples(shared)
     _tell(shared)
     better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)
     return _compare(shared, metric, better=better, alpha=alpha, rope=rope)
@@ -279,15 +288,48 @@ def _comparable(path: Path, *, own_split: bool) -> pd.DataFrame:
     return table
 
 
-def _names(against: Sequence[str]) -> Iterator[str]:
-    for each in against:
-        kind, _, name = each.partition(":")
-        if kind != PUBLISHED:
+def _asked(against: Sequence[str]) -> tuple[str, list[str]]:
+    """Which kind of published figures is asked for, and of which methods."""
+    wanted = [each.partition(":") for each in against]
+    kinds = list(dict.fromkeys(kind for kind, _, _ in wanted))
+    for kind in kinds:
+        if kind not in TABLES:
             raise ConfigError(
-                f"--against {each}: expected published or published:NAME; a table of your own goes "
-                "beside the first"
+                f"--against {kind}: expected {' or '.join(TABLES)}, or published:NAME; a table of "
+                "your own goes beside the first"
             )
-        yield from (name,) if name else USUAL
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"--against {' and '.join(kinds)}: figures on the archives' own splits and means of "
+            f"{N_RESAMPLES} resamples do not compare; give one kind"
+        )
+    names = [each for _, _, name in wanted for each in ((name,) if name else USUAL)]
+    return next(iter(kinds), ""), names
+
+
+def _published(names: Sequence[str], kind: str) -> pd.DataFrame:
+    """Published figures as runs of one repeat that goes with any."""
+    is_single = kind == OWN_SPLIT
+    n_test = {entry.name: entry.n_test for entry in read_catalogue()} if is_single else {}
+    figures = read_published(names, kind, n_test=n_test)
+    return runs_of(figures.reset_index(), "accuracy", where=kind)
+
+
+def _check_resamples(shared: Shared) -> None:
+    """Let nothing but means of resamples stand beside means of resamples."""
+    counts = shared.resamples
+    if (counts < 2).any():
+        name, method = counts.index[int(counts.argmin())]
+        raise DataError(
+            f"--against {RESAMPLED}: expected several resamples of each set, found one of {name}, "
+            f"{method}; figures on the archives' own splits are --against {OWN_SPLIT}"
+        )
+    if (counts < N_RESAMPLES).any():
+        logger.warning(
+            "published means are over %d resamples, those beside them over %d or more",
+            N_RESAMPLES,
+            counts.min(),
+        )
 
 
 def _chosen(known: Iterable[str], datasets: Sequence[str]) -> list[str]:
