@@ -189,6 +189,11 @@ def test_bayesian_probabilities_say_what_is_plain():
         assert sum(each) == pytest.approx(1)
 
 
+def test_differences_of_the_rope_are_equal_whatever_floating_point_makes_of_them():
+    assert bayesian_signed_rank(np.full(20, 0.93 - 0.92), 0.01)[1] == 1
+    assert bayesian_signed_rank(np.full(20, 0.92 - 0.93), 0.01)[1] == 1
+
+
 def test_too_few_methods_are_refused():
     with pytest.raises(DataError, match="two or more"):
         pairwise(frame([[1, 2, 3]] * 4)[["a"]])

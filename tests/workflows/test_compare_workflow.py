@@ -11,6 +11,7 @@ from tsconv.errors import ConfigError, DataError, UnknownNameError
 from tsconv.evaluation.published_results import SHORT, USUAL, list_published, read_published
 from tsconv.evaluation.tsml import TsmlResult, dump_result, path_of
 from tsconv.workflows.compare import compare
+from tsconv.workflows.figures import scatter
 from tsconv.workflows.plot import draw_comparison
 from tsconv.workflows.typeset import pair_cells, typeset
 
@@ -259,6 +260,16 @@ def test_figures_are_drawn_and_repeat(tmp_path):
     for one, other in zip(written, again, strict=True):
         assert one.stat().st_size > 1000
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_scores_that_tie_in_the_table_tie_in_the_scatter(tmp_path):
+    wide = pd.DataFrame({"dataset": SETS, "a": 2 / 3 + 1e-12, "b": 2 / 3})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+
+    result = compare([tmp_path / "wide.csv"])
+
+    assert result.pairs.iloc[0]["draws"] == 8
+    assert scatter(result).axes[0].get_title() == "8 sets, 8 draws"
 
 
 def test_a_comparison_is_typeset(tmp_path):

@@ -160,8 +160,8 @@ def bayesian_signed_rank(
         seed: of these.
     """
     values = np.concatenate([[0.0], differences])
-    sums = values[:, None] + values
-    above, below = (sums > 2 * rope).astype(float), (sums < -2 * rope).astype(float)
+    sums, limit = (values[:, None] + values).round(DECIMALS), round(2 * rope, DECIMALS)
+    above, below = (sums > limit).astype(float), (sums < -limit).astype(float)
     prior = np.concatenate([[0.5], np.ones(len(differences))])
     weights = np.random.default_rng(seed).dirichlet(prior, draws)  # (draws, n + 1)
     better = np.einsum("di,ij,dj->d", weights, above, weights, optimize=True)

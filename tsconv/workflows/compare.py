@@ -30,6 +30,7 @@ from tsconv.evaluation.published_results import (
 )
 from tsconv.evaluation.report import plain
 from tsconv.evaluation.results import Shared, join_runs, runs_of, share
+from tsconv.evaluation.signed_ranks import DECIMALS
 
 __all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
@@ -50,7 +51,8 @@ class Comparison:
         higher_is_better: which way it is better.
         alpha: level of significance.
         rope: differences of at most this are equal for practice; None without such a region.
-        scores: a row a set that all methods have, a column a method, best rank first.
+        scores: a row a set that all methods have, a column a method, best rank first; rounded, so
+            that what ties by one count ties by all.
         dropped: sets that not all have, and the methods that lack each; none where all have it, but
             no resample and seed of it in common.
         unshared: by method, runs left out since not all methods have their resample and seed.
@@ -209,17 +211,17 @@ def _tell(shared: Shared) -> None:
 def _compare(
     shared: Shared, metric: str, *, better: bool, alpha: float, rope: float | None
 ) -> Comparison:
-    scores = shared.scores
+    scores = shared.scores.round(DECIMALS)
     pairs = pairwise(scores, higher_is_better=better)
     ranks = mean_ranks(scores, higher_is_better=better)
     scores = scores[list(ranks.index)]
-    best = scores.round(9).max(axis=1) if better else scores.round(9).min(axis=1)
+    best = scores.max(axis=1) if better else scores.min(axis=1)
     summary = pd.DataFrame(
         {
             "mean": scores.mean(),
             "median": scores.median(),
             "mean_rank": ranks,
-            "wins": scores.round(9).eq(best, axis=0).sum(),
+            "wins": scores.eq(best, axis=0).sum(),
         }
     ).rename_axis("method")
     if rope is not None:
