@@ -262,6 +262,19 @@ def test_figures_are_drawn_and_repeat(tmp_path):
         assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("n_methods", "alpha", "warned"),
+    [(2, 0.05, False), (2, 0.005, True), (4, 0.05, False), (5, 0.05, True)],
+)
+def test_too_few_sets_for_so_many_pairs_are_warned_of(tmp_path, caplog, n_methods, alpha, warned):
+    scores = {f"m{k}": np.linspace(0.5, 0.8, 8) + 0.05 * k for k in range(n_methods)}
+    pd.DataFrame({"dataset": SETS, **scores}).to_csv(tmp_path / "wide.csv", index=False)
+
+    result = compare([tmp_path / "wide.csv"], alpha=alpha)
+
+    assert ("too few" in caplog.text) == warned == (result.pairs["p_holm"].min() >= alpha)
+
+
 def test_scores_that_tie_in_the_table_tie_in_the_scatter(tmp_path):
     wide = pd.DataFrame({"dataset": SETS, "a": 2 / 3 + 1e-12, "b": 2 / 3})
     wide.to_csv(tmp_path / "wide.csv", index=False)

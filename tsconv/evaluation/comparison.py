@@ -3,8 +3,9 @@
 ``scores`` is a table with a row a set and a column a method, without gaps. The way of Demsar,
 "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, with Wilcoxon tests
 of all pairs instead of Nemenyi's, as Benavoli, Corani & Mangili, "Should we really use post-hoc
-tests based on mean-ranks?", JMLR 17, 2016, argue: whether two methods differ must not depend on
-which others are there.
+tests based on mean-ranks?", JMLR 17, 2016, argue: the p of two methods does not depend on which
+others are there. After Holm's correction it does, and with it the cliques: more methods are more
+pairs, of which each must be the clearer.
 """
 
 import itertools

@@ -2,6 +2,7 @@
 
 import fnmatch
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,8 +37,6 @@ __all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 LOWER_SUFFIXES = ("_seconds", "_mb")
-MOST_WITHOUT_POWER = 5
-"""With five sets the smallest two-sided p of a signed-rank test is 0.0625."""
 
 logger = logging.getLogger(__name__)
 
@@ -191,12 +190,12 @@ def compare(
     shared = replace(shared, dropped=own_dropped)
     if kind == RESAMPLED:
         _check_resamples(shared)
-    _tell(shared)
+    _tell(shared, alpha)
     better = metric not in LOWER_IS_BETTER and not metric.endswith(LOWER_SUFFIXES)
     return _compare(shared, metric, better=better, alpha=alpha, rope=rope)
 
 
-def _tell(shared: Shared) -> None:
+def _tell(shared: Shared, alpha: float) -> None:
     """Say what is left out, and where too little is left."""
     if shared.dropped:
         logger.info("sets that not all methods have are left out: %d", len(shared.dropped))
@@ -204,8 +203,15 @@ def _tell(shared: Shared) -> None:
         logger.warning(
             "runs on resamples and seeds that not all methods have are left out: %d", n_runs
         )
-    if (n_sets := len(shared.scores)) <= MOST_WITHOUT_POWER:
-        logger.warning("%d sets are too few for a test to find any difference", n_sets)
+    n_sets, n_methods = shared.scores.shape
+    n_pairs = math.comb(n_methods, 2)
+    if n_pairs * 2.0 ** (1 - n_sets) >= alpha:  # after Holm, the p of a pair won on every set
+        logger.warning(
+            "%d sets are too few for tests of %d pairs to find any difference at %g",
+            n_sets,
+            n_pairs,
+            alpha,
+        )
 
 
 def _compare(
