@@ -174,6 +174,18 @@ def test_patterns_choose_sets(tmp_path):
         compare([path], datasets=["Nothing*"])
 
 
+def test_groups_stand_for_their_sets(tmp_path):
+    path = make_runs(tmp_path / "runs.csv")
+    table = pd.read_csv(path)
+    extra = [table.iloc[:2].assign(dataset=name) for name in ("BasicMotions", "My own")]
+    pd.concat([table, *extra]).to_csv(path, index=False)
+
+    assert compare([path], datasets=["UCR112"]).scores.index.tolist() == SETS
+    assert compare([path], datasets=["uea,My*"]).scores.index.tolist() == ["BasicMotions", "My own"]
+    with pytest.raises(DataError, match="--datasets missing: no set"):
+        compare([path], datasets=["missing"])
+
+
 def test_tables_with_a_column_a_method_are_taken_too(tmp_path):
     wide = pd.DataFrame({"dataset": SETS, "mine": np.linspace(0.5, 0.9, 8), "note": "x"})
     wide.to_csv(tmp_path / "wide.csv", index=False)

@@ -154,7 +154,7 @@ Against = Annotated[
 Metric = Annotated[str, typer.Option(help="Tables: the column to compare by.")]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Tables: only these sets; patterns too; repeatable."),
+    typer.Option(metavar="NAME", help="Tables: only these sets; patterns, groups too; repeatable."),
 ]
 Alpha = Annotated[float, typer.Option(help="Tables: level of significance.")]
 Rope = Annotated[

@@ -4,13 +4,13 @@ import fnmatch
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tsconv.data.catalogue import read_catalogue
+from tsconv.data.catalogue import groups, read_catalogue
 from tsconv.errors import ConfigError, DataError, RunError
 from tsconv.evaluation.comparison import (
     Friedman,
@@ -164,7 +164,7 @@ def compare(
         against: ``published`` for the usual methods, ``published:NAME`` for one;
             ``published-resamples`` for means of 30 resamples.
         metric: a column of the collected tables.
-        datasets: names or patterns such as ``Gun*``; all unless given.
+        datasets: names, patterns such as ``Gun*`` or groups such as ``ucr112``; all unless given.
         alpha: level of significance.
         rope: differences of at most this are equal for practice; adds Bayesian probabilities.
 
@@ -184,10 +184,7 @@ def compare(
     own = {name for part in parts for name in part["dataset"]}
     if against:
         parts.append(_published(names, kind))
-    runs = join_runs(parts)
-    shared = share(runs, _chosen(runs["dataset"].unique(), datasets))
-    own_dropped = {name: lacking for name, lacking in shared.dropped.items() if name in own}
-    shared = replace(shared, dropped=own_dropped)
+    shared = share(join_runs(parts), _chosen(own, datasets))
     if kind == RESAMPLED:
         _check_resamples(shared)
     _tell(shared, alpha)
@@ -341,14 +338,14 @@ def _check_resamples(shared: Shared) -> None:
 
 
 def _chosen(known: Iterable[str], datasets: Sequence[str]) -> list[str]:
-    """The sets that are asked for, all unless any are."""
-    names = sorted(known)
+    """The sets that are asked for by name, pattern or group, all unless any are."""
+    names, known_groups = list(known), groups()
     patterns = [part for each in datasets for part in each.split(",") if part]
+    chosen = set() if patterns else set(names)
     for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
-            raise DataError(f"--datasets {pattern}: no set of the tables is called that")
-    return [
-        name
-        for name in names
-        if not patterns or any(fnmatch.fnmatchcase(name, each) for each in patterns)
-    ]
+        wanted = known_groups.get(pattern.lower(), (pattern,))
+        found = {name for each in wanted for name in fnmatch.filter(names, each)}
+        if not found:
+            raise DataError(f"--datasets {pattern}: no set of the tables is called or grouped so")
+        chosen |= found
+    return sorted(chosen)
