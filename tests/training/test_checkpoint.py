@@ -12,7 +12,7 @@ from toy import make_config, make_toy_dataset
 from tsconv.classifier import fit_member, fit_members, prepare
 from tsconv.errors import RunError, Stopped
 from tsconv.networks import NETWORKS
-from tsconv.training import batches
+from tsconv.training import batches, statistics
 from tsconv.training.checkpoint import Keeper, from_bytes, to_bytes
 from tsconv.training.loop import Watch
 
@@ -63,6 +63,7 @@ class Full(Memory):
 def short_passes(monkeypatch):
     """Validation and the settling of statistics take several batches."""
     monkeypatch.setattr(batches, "VALUES_AT_ONCE", 4 * 30)
+    monkeypatch.setattr(statistics, "POINTS_AT_ONCE", 1)
 
 
 def stop_after(pauses):

@@ -159,8 +159,13 @@ def shuffled(
         begun: batches to leave out, since they were taken before.
         take: gives each batch from its positions.
     """
+    yield from taken(data, shuffle(data, batch_size, generator)[begun:], take)
+
+
+def shuffle(data: Batch, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Positions of the series of each batch of an epoch in random order."""
     order = torch.randperm(len(data), generator=generator)
-    yield from _in_batches(data, order, batch_size, begun, take)
+    return torch.split(order.to(data.device), batch_size)
 
 
 def in_order(data: Batch, *, begun: int = 0, take: Take = Batch.take) -> Iterator[Batch]:
@@ -168,12 +173,9 @@ def in_order(data: Batch, *, begun: int = 0, take: Take = Batch.take) -> Iterato
 
     ``begun`` batches are left out, since they were taken before.
     """
-    yield from _in_batches(data, torch.arange(len(data)), most_at_once(data), begun, take)
-
-
-def _in_batches(data: Batch, order: Tensor, size: int, begun: int, take: Take) -> Iterator[Batch]:
-    positions = torch.split(order.to(data.device), size)[begun:]
-    yield from _taken(data, positions, take)
+    size = max(1, VALUES_AT_ONCE // data.x.shape[-1])
+    positions = torch.split(torch.arange(len(data)).to(data.device), size)
+    yield from taken(data, positions[begun:], take)
 
 
 def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]]:
@@ -196,12 +198,12 @@ def by_length(data: Batch, values_at_once: int) -> Iterator[tuple[Tensor, Batch]
         starts.append(starts[-1] + max(1, values_at_once // int(widths[starts[-1]])))
     positions = [order[start:end] for start, end in pairwise(starts)]
     firsts = [int(widths[start]) for start in starts[:-1]]
-    batches = _taken(data, (each.to(data.device) for each in positions))
+    batches = taken(data, (each.to(data.device) for each in positions))
     for index, width, batch in zip(positions, firsts, batches, strict=True):
         yield index, batch.cut(width)
 
 
-def _taken(data: Batch, indices: Iterable[Tensor], take: Take = Batch.take) -> Iterator[Batch]:
+def taken(data: Batch, indices: Iterable[Tensor], take: Take = Batch.take) -> Iterator[Batch]:
     """The series at each of ``indices``; those on disk are read while the batch before is used."""
     if isinstance(data.x, Tensor):
         yield from map(partial(take, data), indices)
@@ -214,11 +216,6 @@ def _taken(data: Batch, indices: Iterable[Tensor], take: Take = Batch.take) -> I
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
-
-
-def most_at_once(data: Batch) -> int:
-    """Series of this length that VALUES_AT_ONCE allows, at least one."""
-    return max(1, VALUES_AT_ONCE // data.x.shape[-1])
 
 
 def steps_per_epoch(n_instances: int, batch_size: int) -> int:

@@ -109,7 +109,8 @@ class Progress:
         step: optimiser steps taken.
         lr: of the last step.
         seen: instances of the epoch trained on.
-        measured: batches of the validation part, after the epoch's last step.
+        settled: batches that the statistics hold, after the epoch's last step.
+        measured: batches of the validation part, after that.
         settling: all steps are taken, and the selected weights put back.
         history: an entry an epoch that is over.
         seconds: of training in its turns, in earlier processes too.
@@ -121,6 +122,7 @@ class Progress:
     step: int = 0
     lr: float = 0.0
     seen: int = 0
+    settled: int = 0
     measured: int = 0
     settling: bool = False
     history: list[EpochRecord] = field(default_factory=list)
@@ -161,6 +163,16 @@ class Course:
         else:
             self.pass_began = self.generator.get_state()
 
+    def settling(self, *, begun: int) -> Iterator[None]:
+        """Settle the statistics of the weights as they are; pauses after each batch.
+
+        Args:
+            begun: batches that they hold already.
+        """
+        task, size = self.task, self.task.config.batch_size
+        settle = partial(settling, self.network, task.data, task.arithmetic, self.generator)
+        yield from settle(batch_size=size, begun=begun, take=task.group.take)
+
     def go_on(self) -> None:
         """Begin a turn: what passed since the last one was spent on other members."""
         self._went_on = time.monotonic()
@@ -193,11 +205,11 @@ def training(course: Course) -> Training:
         yield from _take_epoch(course)
         yield from _end_epoch(course)
     network.zero_grad()  # gives back the memory of gradients
-    if task.config.settle_statistics:
+    if (
+        task.config.settle_statistics and task.valid is None
+    ):  # else each epoch's weights have theirs
         course.begin_pass()
-        data, begun, take = task.data, progress.batches, task.group.take
-        generator = course.generator
-        for _ in settling(network, data, task.arithmetic, generator, begun=begun, take=take):
+        for _ in course.settling(begun=progress.batches):
             progress.batches += 1
             yield
     network.eval()
@@ -227,6 +239,10 @@ def _end_epoch(course: Course) -> Iterator[None]:
     epoch, step, lr = progress.epoch, progress.step, progress.lr
     train_loss = (course.steps.total / progress.seen).item()
     _refuse_not_finite(train_loss, member, epoch)
+    if course.task.valid is not None and course.task.config.settle_statistics:
+        for _ in course.settling(begun=progress.settled):
+            progress.settled += 1
+            yield
     for _ in course.validation.going_on(begun=progress.measured):
         progress.measured += 1
         yield
@@ -238,7 +254,7 @@ def _end_epoch(course: Course) -> Iterator[None]:
     course.schedule.after_epoch(train_loss)
     selector.offer(epoch, train_loss, valid_loss)
     course.steps.total.zero_()
-    progress.seen = progress.batches = progress.measured = 0
+    progress.seen = progress.batches = progress.settled = progress.measured = 0
     stopped = selector.should_stop(epoch)
     if stopped:
         logger.info("member %d: stopped after epoch %d, no lower valid loss", member, epoch)
@@ -309,15 +325,8 @@ class Validation:
 
     def _measure(self, valid: Batch, begun: int) -> Iterator[None]:
         task = self.task
-        return summing_loss(
-            self.total,
-            self.network,
-            valid,
-            task.arithmetic,
-            task.class_weights,
-            begun=begun,
-            group=task.group,
-        )
+        measure = partial(summing_loss, self.total, self.network, valid, task.arithmetic)
+        return measure(task.class_weights, begun=begun, group=task.group)
 
     def _measure_all(self) -> None:
         for _ in self._measure(self.task.valid, 0) if self.task.valid is not None else ():
