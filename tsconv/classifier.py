@@ -94,6 +94,7 @@ class Classifier:
             DataError: other channels than in training, or infinite values.
         """
         arithmetic = arithmetic or self.arithmetic()
+        dataset = dataset.with_channels(self.channels)
         batch = as_batch(self.preprocessing.transform(dataset))
         return np.stack(
             [
@@ -215,7 +216,7 @@ def prepare(
     logger.info("%s: %s, %s", arithmetic.device, arithmetic.dtype, arithmetic.reason)
     ready = None
     if valid is not None:
-        valid = valid.with_classes(dataset.classes)
+        valid = valid.with_channels(dataset.channels).with_classes(dataset.classes)
         ready = as_batch(preprocessing.transform(valid)).to(arithmetic.device)
     return Preparation(
         classes=dataset.classes,

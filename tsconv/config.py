@@ -118,7 +118,7 @@ class Config(Checked):
     members: int = setting(5, "networks in the ensemble, alike but for their seed", least=1)
     seed: int = setting(0, "member k draws its numbers from (seed, k)", least=0)
     valid_fraction: float = setting(
-        0.0, "share of the training part held out to select weights, 0 for none", least=0, most=0.9
+        0.0, "share of the training part held out to validate on, 0 for none", least=0, most=0.9
     )
 
 

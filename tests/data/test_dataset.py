@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels, from_series
+from tsconv.data.lazy import LazySeries
 from tsconv.errors import DataError
 
 
@@ -65,6 +66,40 @@ def test_classes_of_train_re_encode_the_labels():
 def test_label_that_train_lacks_is_refused():
     with pytest.raises(DataError, match=r"found label 'up'.* training classes: down, left"):
         make().with_classes(("down", "left"))
+
+
+def make_channels(names, on_disk=False):
+    levels = {"a": 1.0, "b": 2.0, "c": 3.0}
+    X = np.stack([np.full((2, 4), levels[name], np.float32) for name in names], axis=1)
+    lazy = LazySeries(X.__getitem__, X.shape)
+    return TimeSeriesDataset(X=lazy if on_disk else X, lengths=np.array([4, 3]), channels=names)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_channels_come_in_the_order_of_trains(on_disk):
+    dataset = make_channels(("c", "a", "b"), on_disk).with_channels(("a", "b", "c"))
+
+    assert dataset.channels == ("a", "b", "c")
+    assert dataset.is_on_disk == on_disk
+    assert np.asarray(dataset.X)[:, :, 0].tolist() == [[1, 2, 3]] * 2
+
+
+@pytest.mark.parametrize("channels", [(), ("a", "b", "c")])
+def test_channels_without_names_or_in_order_stay_as_they_are(channels):
+    dataset = make_channels(("a", "b", "c"))
+
+    assert dataset.with_channels(channels) is dataset
+
+
+def test_the_only_channel_may_have_any_name():
+    dataset = make_channels(("a",))
+
+    assert dataset.with_channels(("b",)) is dataset
+
+
+def test_channels_that_train_lacks_are_refused():
+    with pytest.raises(DataError, match=r"found the channels a, c; expected those .*: a, b"):
+        make_channels(("a", "c")).with_channels(("a", "b"))
 
 
 def test_fingerprint_ignores_what_stands_in_the_padding():

@@ -238,3 +238,21 @@ def test_what_was_trained_loads_in_python(tmp_path):
 
     assert classifier.predict_proba(read(data)).shape == (8, 2)
     assert set(classifier.predict(read(data))) <= {"up", "down"}
+
+
+def test_channels_are_known_by_their_names_in_whatever_order_a_file_has_them(tmp_path):
+    generator = np.random.default_rng(0)
+    levels = np.array([[[0.0], [9.0]], [[9.0], [0.0]]] * 8)
+    X = (generator.normal(size=(16, 2, 12)) + levels).astype(np.float32)
+    y, there = np.array(["up", "down"] * 8), {"a": 0, "b": 1}
+    for part, channels in (("TRAIN", ["a", "b"]), ("TEST", ["b", "a"])):
+        order = [there[name] for name in channels]
+        np.savez(tmp_path / f"Toy_{part}.npz", X=X[:, order], y=y, channels=np.array(channels))
+
+    result = train(
+        tmp_path / "Toy_TRAIN.npz", make_config("training.steps=60"), out=tmp_path / "run"
+    )
+
+    assert result.test.evaluation.metrics["accuracy"] == 1.0
+    series = read(tmp_path / "Toy_TEST.npz")
+    assert load(tmp_path / "run").predict(series).tolist() == y.tolist()

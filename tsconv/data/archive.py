@@ -110,7 +110,7 @@ def load_data(
             f"{source.test}: expected {train.n_channels} channels as in {source.train.name}, "
             f"found {test.n_channels}"
         )
-    return train, test.with_classes(train.classes)
+    return train, test.with_channels(train.channels).with_classes(train.classes)
 
 
 def in_roots(name: str) -> Search:

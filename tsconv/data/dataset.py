@@ -165,6 +165,32 @@ class TimeSeriesDataset:
         table = np.array([position.get(label, -1) for label in self.classes], dtype=np.int64)
         return dataclasses.replace(self, y=table[self.y], classes=classes)
 
+    def with_channels(self, channels: tuple[str, ...]) -> "TimeSeriesDataset":
+        """The same series, their channels in the order of another (train's) names.
+
+        Where one of the two has no names, or there is one channel, it is left as it is.
+
+        Raises:
+            DataError: channels of other names, or another number of them.
+        """
+        if channels and self.n_channels != len(channels):
+            raise DataError(
+                f"{self.name}: found {self.n_channels} channels; expected the {len(channels)} of "
+                f"the training part: {', '.join(channels)}"
+            )
+        if self.n_channels == 1 or () in (channels, self.channels) or channels == self.channels:
+            return self
+        if sorted(channels) != sorted(self.channels):
+            raise DataError(
+                f"{self.name}: found the channels {', '.join(self.channels)}; expected those of "
+                f"the training part: {', '.join(channels)}"
+            )
+        order = [self.channels.index(name) for name in channels]
+        X = self.X if self.is_on_disk else self.X[:, order]
+        if self.is_on_disk:
+            X = as_series(LazySeries(lambda rows: self.X[rows][:, order], self.X.shape))
+        return dataclasses.replace(self, X=X, channels=channels)
+
     def fingerprint(self) -> str:
         """sha256 over series, lengths and labels: equal for equal data in any file format."""
         digest = hashlib.sha256(repr((self.X.shape, self.classes)).encode())

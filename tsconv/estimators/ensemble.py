@@ -108,7 +108,8 @@ class EnsembleClassifier(BaseClassifier):  # type: ignore[misc]
         steps: budget in optimiser steps, in place of the recipe's budget.
         batch_size: instances a step.
         lr: learning rate.
-        valid_fraction: share of the training part held out to select weights.
+        valid_fraction: share of the training part held out to validate on; weights are selected by
+            it with ``settings={"training.select": "valid_loss"}``.
         class_weight: "balanced", or what an instance of each class counts (1 for those not named).
         settings: any other setting by its dotted name, as {"training.clip_norm": 1.0}.
         device: "auto", "cpu", "cuda" or "cuda:N".

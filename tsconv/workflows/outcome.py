@@ -124,7 +124,7 @@ def _test_now(classifier: Classifier, run: Path, data: str | Path) -> Tested:
     path = part_to_classify(data).path
     series = read_file(path, schema_for(path, classifier.schema))
     report, proba = evaluate_part(classifier, series, file=path, run=run)
-    series = series.with_classes(classifier.classes)
+    series = series.with_channels(classifier.channels).with_classes(classifier.classes)
     ids = np.arange(series.n_instances).astype(str) if series.ids is None else series.ids
     return Tested(
         file=str(path),
