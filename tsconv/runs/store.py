@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tsconv.classifier import Classifier, Member, Preparation, restore_member
-from tsconv.config import Config, from_dict, to_dict
+from tsconv.config import Config, dotted, from_dict, to_dict
 from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import RunError, TSConvError
@@ -356,7 +356,7 @@ def _refuse_newer(directory: RunDir, document: Any) -> None:
 def refuse_other_settings(run: Run, config: Config, data: DataRecord) -> None:
     """Raise RunError where a run has other settings or data than are asked for."""
     state = "an unfinished run" if run.missing else "a run"
-    stored, asked = _flat(to_dict(run.classifier.config)), _flat(to_dict(config))
+    stored, asked = dotted(to_dict(run.classifier.config)), dotted(to_dict(config))
     for part in ("train", "valid"):
         stored[f"{part} data"], asked[f"{part} data"] = getattr(run.data, part), getattr(data, part)
     for name in {**stored, **asked}:
@@ -366,14 +366,3 @@ def refuse_other_settings(run: Run, config: Config, data: DataRecord) -> None:
                 f"for {asked.get(name)}; use the same settings to go on with it, --overwrite to "
                 "start anew, or another --out"
             )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by their dotted names, lists as JSON has them."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
-    return flat

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import load_config, read_toml
+from tsconv.config import dotted, load_config, read_toml
 from tsconv.data.archive import absent, is_offline, locate
 from tsconv.data.catalogue import Entry, find_entries, groups, select
 from tsconv.data.layouts import DataSource
@@ -88,7 +88,7 @@ def make_cells(plan: Plan) -> tuple[Cell, ...]:
         load_config(
             recipe,
             settings={
-                **dict(_dotted(plan.settings)),
+                **dotted(plan.settings),
                 "network.name": network,
                 "members": members,
                 "seed": seed,
@@ -156,11 +156,3 @@ def _checked(where: str, name: str, value: Any) -> Any:
         if type(each) is not kind or (isinstance(each, int) and each < 0):
             raise ConfigError(f"{where}{name}: expected {words}, found {each!r}")
     return tuple(dict.fromkeys(values))
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

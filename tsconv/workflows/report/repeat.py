@@ -2,11 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tsconv.config import load_config, to_dict
+from tsconv.config import dotted, load_config, to_dict
 from tsconv.workflows.outcome import Outcome
 
 FLAGS = ("network.name", "recipe", "members", "seed", "valid_fraction")
@@ -46,19 +45,10 @@ def _from_settings(outcome: Outcome) -> list[str]:
         words += ["--resample", str(outcome.data.resample)]
     if config.valid_fraction:
         words += ["--valid-fraction", f"{config.valid_fraction:g}"]
-    usual = dict(
-        _flat(to_dict(load_config(config.recipe, settings={"network.name": config.network.name})))
+    usual = dotted(
+        to_dict(load_config(config.recipe, settings={"network.name": config.network.name}))
     )
-    for key, value in _flat(to_dict(config)):
+    for key, value in dotted(to_dict(config)).items():
         if key not in FLAGS and (key not in usual or usual[key] != value):
             words += ["--set", f"{key}={'none' if value is None else json.dumps(value)}"]
     return words
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings by their dotted names, lists as TOML has them."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
