@@ -23,6 +23,7 @@ from tsconv.workflows.cost import Shape, correction, estimate_seconds
 from tsconv.workflows.job import describe_cell
 from tsconv.workflows.plan import Plan, make_cells, read_plan
 from tsconv.workflows.run_cell import run_cell
+from tsconv.workflows.schedule import recall, remember, share_of
 from tsconv.workflows.tsml import read_results, write_results
 
 SETTINGS = {"training": {"steps": 3}, "network": {"options": {"levels": 2, "width": 4}}}
@@ -59,6 +60,16 @@ def make_plan(data, **values):
 
 def benchmark(plan, folder, processes=2, **options):
     return run(schedule(plan, folder), Local(processes=processes), **options)
+
+
+def begin(plan, folder):
+    """What a benchmark leaves that was stopped as soon as all its cells had begun."""
+    planned = schedule(plan, folder)
+    remember(planned)
+    for task in planned.tasks:
+        directory = task.cell.directory(folder)
+        directory.path.mkdir(parents=True)
+        directory.classifier.touch()
 
 
 def numbers(table):
@@ -142,6 +153,59 @@ def test_finished_cells_are_skipped_and_others_added(data, tmp_path):
     assert {event.job for event in events} == {"Other/tcn/fast-x2/resample-0/seed-0"}
     assert done.stat().st_mtime_ns == before
     assert (len(first.table), len(second.table)) == (1, 2)
+
+
+def test_settings_that_have_changed_since_a_run_began_are_refused(data, tmp_path):
+    begin(make_plan(data[:1]), tmp_path / "out")
+    changed = make_plan(data[:1], settings={**SETTINGS, "training": {"steps": 4}})
+
+    with pytest.raises(ConfigError, match="give another --out") as told:
+        schedule(changed, tmp_path / "out")
+
+    cell = "Toy/tcn/fast-x2/resample-0/seed-0"
+    assert f"holds {cell} with training.steps = 3, now asked for 4" in str(told.value)
+    assert schedule(changed, tmp_path / "another").left
+
+
+def test_other_data_of_the_same_name_are_refused_another_path_to_the_same_is_not(
+    data, tmp_path, monkeypatch
+):
+    begin(make_plan(data[:1]), tmp_path / "out")
+    (tmp_path / "elsewhere" / "Toy").mkdir(parents=True)
+    other = make_set(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match=f"with data = {data[0]}, now asked for {other}"):
+        schedule(make_plan([other]), tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    assert schedule(make_plan(["Toy/Toy_TRAIN.csv"]), tmp_path / "out").tasks
+
+
+def test_a_set_by_its_name_may_lie_elsewhere_on_another_machine(tmp_path, monkeypatch):
+    begin(make_plan(["GunPoint"]), tmp_path / "out")
+    (tmp_path / "archive" / "GunPoint").mkdir(parents=True)
+    make_set(tmp_path / "archive", "GunPoint")
+    monkeypatch.setenv("TSCONV_DATA", str(tmp_path / "archive"))
+
+    assert schedule(make_plan(["GunPoint"]), tmp_path / "out").tasks
+
+
+def test_a_cell_that_was_never_begun_may_change(data, tmp_path):
+    remember(schedule(make_plan(data), tmp_path / "out"))
+    changed = make_plan(data, settings={**SETTINGS, "training": {"steps": 4}})
+
+    remember(schedule(changed, tmp_path / "out"))
+
+    assert {task.cell.config.training.steps for task in recall(tmp_path / "out").tasks} == {4}
+
+
+def test_a_share_of_the_cells_is_remembered_too(data, tmp_path):
+    share = share_of(schedule(make_plan(data), tmp_path / "out"), "2", 0)
+
+    run(share, Local(processes=1))
+
+    assert recall(tmp_path / "out").tasks[0].finished
+    with pytest.raises(ConfigError, match="now asked for 4"):
+        schedule(make_plan(data, settings={**SETTINGS, "training": {"steps": 4}}), tmp_path / "out")
 
 
 def test_a_cell_that_fails_is_a_row_and_stops_nothing_and_is_tried_again(data, tmp_path):

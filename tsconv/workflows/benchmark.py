@@ -191,8 +191,7 @@ def run(
         Job(name=name, document=describe_cell(cell, schedule.folder))
         for name, cell in cells.items()
     ]
-    if not schedule.share:
-        remember(schedule)
+    remember(schedule)
     logs = directory.logs / (batch_job() or "")
     with closing(executor.run(WORKER, jobs, logs)) as events:
         for event in events:

@@ -19,7 +19,7 @@ from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.training.loop import count_steps
 from tsconv.workflows.plan import Plan, make_cells
-from tsconv.workflows.schedule import Schedule, arrange
+from tsconv.workflows.schedule import Schedule, arrange, refuse_changed
 
 SECONDS_A_STEP = 0.015
 PRODUCTS_A_SECOND = 2.9e10
@@ -50,9 +50,11 @@ def schedule(plan: Plan, folder: Path) -> Schedule:
     """The cells of a plan, with what they are expected to take; nothing is run.
 
     Raises:
-        TSConvError: data that are not there or cannot be read, settings that do not hold.
+        TSConvError: data that are not there or cannot be read, settings that do not hold, or
+            others than those of a run that the folder holds.
     """
     cells = make_cells(plan)
+    refuse_changed(cells, folder)
     shapes: dict[str, Shape] = {}
     for cell in cells:
         if cell.data not in shapes:

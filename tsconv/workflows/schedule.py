@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, from_dict, to_dict
-from tsconv.errors import ConfigError, RunError
+from tsconv.config import Config, dotted, from_dict, to_dict
+from tsconv.data.layouts import DataSource
+from tsconv.errors import ConfigError, RunError, TSConvError
 from tsconv.executors.tasks import read_tasks
 from tsconv.registry import did_you_mean
 from tsconv.runs.atomic import read_json, write_json
@@ -98,11 +99,12 @@ def arrange(cells: Iterable[tuple[Cell, float]], folder: Path) -> Schedule:
 def remember(schedule: Schedule) -> None:
     """Keep the cells of a schedule in its folder, beside those that it knows already."""
     directory = BenchmarkDir(schedule.folder)
+    new = {task.cell.name: _describe(task) for task in schedule.tasks}
+    if new.items() <= _read_known(directory).items():
+        return
     with held(directory.lock, patience=None):
-        known = read_json(directory.cells)["cells"] if directory.cells.exists() else {}
-        new = {task.cell.name: _describe(task) for task in schedule.tasks}
-        if known != (both := {**known, **new}):
-            write_json(directory.cells, {"format_version": FORMAT_VERSION, "cells": both})
+        known = {**_read_known(directory), **new}
+        write_json(directory.cells, {"format_version": FORMAT_VERSION, "cells": known})
 
 
 def recall(folder: Path) -> Schedule:
@@ -117,23 +119,29 @@ def recall(folder: Path) -> Schedule:
             f"{folder}: expected the folder of a benchmark, found no {directory.cells.name}; "
             "`tsconv benchmark PLAN` and `tsconv submit PLAN` write it"
         )
-    document = read_json(directory.cells)
-    if document["format_version"] > FORMAT_VERSION:
-        raise RunError(f"{directory.cells}: written by a newer tsconv")
-    known = document["cells"].values()
-    pairs = [
-        (
-            Cell(
-                dataset=each["dataset"],
-                data=each["data"],
-                config=from_dict(Config, each["config"]),
-                resample=each["resample"],
-            ),
-            each["seconds"],
-        )
-        for each in known
-    ]
-    return arrange(pairs, folder)
+    known = _read_known(directory).values()
+    return arrange(((_cell(each), each["seconds"]) for each in known), folder)
+
+
+def refuse_changed(cells: Iterable[Cell], folder: Path) -> None:
+    """Raise ConfigError where a run in the folder is of other settings or data than its cell.
+
+    A cell that was asked for otherwise, but never begun, may change.
+    """
+    known = _read_known(BenchmarkDir(folder))
+    for cell in cells:
+        if cell.name not in known or not cell.directory(folder).classifier.exists():
+            continue
+        before = _cell(known[cell.name])
+        then, now = dotted(to_dict(before.config)), dotted(to_dict(cell.config))
+        if not _is_same_data(before.data, cell.data):
+            then["data"], now["data"] = before.data, cell.data
+        for name in {**then, **now}:
+            if then.get(name) != now.get(name):
+                raise ConfigError(
+                    f"{folder}: holds {cell.name} with {name} = {then.get(name)}, now asked for "
+                    f"{now.get(name)}; ask for what it holds, or give another --out"
+                )
 
 
 def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Schedule:
@@ -161,6 +169,40 @@ def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Sched
             f"--task {number}: expected 0 to {len(shares) - 1}, the tasks of {tasks} from 0"
         )
     return schedule.only(shares[number])
+
+
+def _read_known(directory: BenchmarkDir) -> dict[str, Any]:
+    """What the folder has of each cell, by name."""
+    if not directory.cells.exists():
+        return {}
+    document = read_json(directory.cells)
+    if document["format_version"] > FORMAT_VERSION:
+        raise RunError(f"{directory.cells}: written by a newer tsconv")
+    cells: dict[str, Any] = document["cells"]
+    return cells
+
+
+def _cell(known: dict[str, Any]) -> Cell:
+    return Cell(
+        dataset=known["dataset"],
+        data=known["data"],
+        config=from_dict(Config, known["config"]),
+        resample=known["resample"],
+    )
+
+
+def _is_same_data(before: str, now: str) -> bool:
+    """Whether both mean the same; a name stands for itself, wherever a machine has the set."""
+    if before == now:
+        return True
+    from tsconv.data.archive import locate  # pulls in numpy, which `tsconv status` does without
+
+    try:
+        found = [locate(each) for each in (before, now)]
+    except TSConvError:
+        return False
+    files = [each.train.resolve() if isinstance(each, DataSource) else each for each in found]
+    return files[0] == files[1]
 
 
 def _describe(task: Task) -> dict[str, Any]:
