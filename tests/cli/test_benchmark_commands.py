@@ -12,6 +12,8 @@ import pytest
 
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
+from tsconv.runs.lock import held
+from tsconv.runs.paths import RunDir
 
 PROGRAM = [sys.executable, "-m", "tsconv"]
 TINY = "members = 1\n[settings]\ntraining.steps = 2\nnetwork.options.levels = 2\n"
@@ -67,6 +69,28 @@ def test_a_benchmark_tells_results_on_stdout_and_the_rest_on_stderr(folder):
     assert collected.returncode == 0, collected.stderr
     assert (folder / "t.csv").read_text().startswith("dataset,network,")
     assert len(list((folder / "tsml").rglob("testResample0.csv"))) == 1
+
+    without = run("benchmark", folder / "plan.toml", "-d", folder / "Good", "--out", folder / "out")
+
+    assert without.returncode == 0, without.stderr
+    assert "'odd'" in without.stdout
+
+
+def test_a_cell_that_another_process_has_is_left_to_it_and_is_no_failure(folder):
+    command = ("benchmark", folder / "plan.toml", "-d", folder / "Good", "--out", folder / "held")
+    cell = RunDir(folder / "held" / "runs" / "Good/tcn/fast-x1/resample-0/seed-0")
+
+    with held(cell.member_lock(0)):
+        left = run(*command)
+    done = run(*command)
+
+    assert left.returncode == 75, left.stderr
+    said, _, last = left.stderr.splitlines()[-3:]
+    assert f"left alone, {cell.member_lock(0)}: process {os.getpid()} on " in said
+    assert "0 of 1 done, 1 held by others" in said
+    assert last.startswith("1 cells are left to other processes")
+    assert not cell.failure.exists()
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_dry_run_runs_nothing(folder):

@@ -214,12 +214,16 @@ def test_a_cell_that_fails_is_a_row_and_stops_nothing_and_is_tried_again(data, t
     path.write_text(good.replace("down", "sideways"))
 
     failed = benchmark(make_plan(data), tmp_path / "out")
+    alone = benchmark(make_plan(data[:1]), tmp_path / "out")
     path.write_text(good)
     mended = benchmark(make_plan(data), tmp_path / "out")
 
-    assert failed.failures["dataset"].tolist() == ["Other"]
-    assert "sideways" in failed.failures["failure"].item()
+    assert list(failed.failed) == ["Other/tcn/fast-x2/resample-0/seed-0"]
+    rows = failed.table[failed.table["failure"].notna()]
+    assert rows["dataset"].tolist() == ["Other"]
+    assert "sideways" in rows["failure"].item()
     assert failed.table["accuracy"].notna().sum() == 1
+    assert (len(alone.failed), len(alone.table)) == (0, 2)
     assert mended.table["failure"].isna().all()
     assert not list((tmp_path / "out").rglob("failure.json"))
 

@@ -2,12 +2,16 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsconv.cli import board, console, options, render
 from tsconv.cli.submit import hand_in
+from tsconv.stopping import EXIT_CODE
+
+if TYPE_CHECKING:
+    from tsconv.workflows.benchmark import Benchmarked
 
 ExecutorName = Annotated[str, typer.Option("--executor", help="What runs the cells.")]
 Processes = Annotated[
@@ -57,8 +61,9 @@ def benchmark(
     """Run networks over many sets, and tabulate.
 
     Every combination of what is given is a cell with a run directory of its own. Finished cells are
-    skipped, so the same command again does what is left; one that fails stops no other. A signal
-    ends it with what is under way saved (exit code 75). Without a plan, the cells are those that
+    skipped, so the same command again does what is left; one that fails stops no other (exit code
+    3), one that another process has is left to it. A signal ends it with what is under way saved.
+    Exit code 75 says that the same command does the rest. Without a plan, the cells are those that
     the folder knows from earlier calls.
     """
     flags = options.plan_flags(
@@ -87,12 +92,23 @@ def benchmark(
         return
     with board.watching(schedule) as on_event:
         result = workflow.run(schedule, workers, on_event=on_event)
+    _conclude(result, json=json)
+
+
+def _conclude(result: "Benchmarked", *, json: bool) -> None:
+    """What came of it all, and the exit code."""
     if json:
         render.document(result.to_dict())
     else:
         render.collected(result.table)
     if result.files:
         console.say(f"table in {' and '.join(map(str, result.files))}, {result.seconds:.0f} s")
-    if len(result.failures):
-        console.say(f"{len(result.failures)} cells did not finish; the same command tries again")
-        raise typer.Exit(CELLS_FAILED)
+    if result.held:
+        console.say(
+            f"{len(result.held)} cells are left to other processes, which have them; once they are "
+            "done, the same command tabulates all"
+        )
+    if result.failed:
+        console.say(f"{len(result.failed)} cells did not finish; the same command tries again")
+    if result.failed or result.held:
+        raise typer.Exit(CELLS_FAILED if result.failed else EXIT_CODE)

@@ -48,7 +48,9 @@ class Lines:
             result = "" if accuracy is None else f", accuracy {accuracy:.4f}"
             say_timed(f"{event.job}: {event.values['seconds']:.0f} s{result}; {summary(progress)}")
         elif event.kind == "failed":
-            say_timed(f"{event.job}: failed, {progress.failed[event.job]}; {summary(progress)}")
+            why = progress.failed.get(event.job)
+            words = f"failed, {why}" if why else f"left alone, {progress.held[event.job]}"
+            say_timed(f"{event.job}: {words}; {summary(progress)}")
         elif now - self.said < LONGEST_PAUSE:
             return
         elif event.kind == "progress":
@@ -57,11 +59,12 @@ class Lines:
 
 
 def summary(progress: "Progress") -> str:
-    """Cells done, failed and left, and the time left."""
-    n_done, n_failed = len(progress.finished), len(progress.failed)
-    n_cells, left = len(progress.schedule.left), progress.seconds_left
-    failed = f", {n_failed} failed" if n_failed else ""
-    return f"{n_done} of {n_cells} done{failed}, {'-' if left is None else clock(left)} left"
+    """Cells done, failed, held by others and all, and the time left."""
+    n_done, n_cells = len(progress.finished), len(progress.schedule.left)
+    failed = f", {len(progress.failed)} failed" if progress.failed else ""
+    held = f", {len(progress.held)} held by others" if progress.held else ""
+    left = progress.seconds_left
+    return f"{n_done} of {n_cells} done{failed}{held}, {'-' if left is None else clock(left)} left"
 
 
 def describe(values: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 Exit codes: 0; 2 for usage or bad input, told in one line; 1 for a mistake of ours, with its
 traceback; 3 for a benchmark of which cells failed, or sets of which some did; 75 when a signal,
-Ctrl-C too, ended a command, which leaves the rest to the same command; 130 when Ctrl-C came twice.
+Ctrl-C too, ended a command, or another process has cells of a benchmark, which leaves the rest to
+the same command; 130 when Ctrl-C came twice.
 """
 
 import contextlib

@@ -14,13 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from tsconv.errors import UnknownNameError
+from tsconv.errors import RunHeldError, UnknownNameError
 from tsconv.executors import BATCH_SYSTEMS, EXECUTORS, Event, Executor, Job
 from tsconv.registry import did_you_mean
 from tsconv.runs.host import batch_job
 from tsconv.runs.paths import BenchmarkDir
 from tsconv.training.precision import ANY_GPU, visible_gpus
-from tsconv.workflows.collect import collect, tabulate, to_records, write_tables
+from tsconv.workflows.collect import find_runs, tabulate, to_records, write_tables
 from tsconv.workflows.cost import correction, schedule
 from tsconv.workflows.job import WORKER, describe_cell
 from tsconv.workflows.plan import read_plan
@@ -53,6 +53,7 @@ class Progress:
         running: by worker, the cell and what was last said of it.
         finished: cells of this call, with estimated and measured seconds.
         failed: cells of this call, with the reason.
+        held: cells of this call that another process has, and which.
     """
 
     schedule: Schedule
@@ -60,6 +61,7 @@ class Progress:
     running: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     finished: dict[str, tuple[float, float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
 
     def note(self, event: Event) -> None:
         """Take an event into account."""
@@ -67,7 +69,9 @@ class Progress:
             self.running[event.worker] = (event.job, event.values)
             return
         self.running.pop(event.worker, None)
-        if event.kind == "failed":
+        if event.kind == "failed" and event.values["kind"] == RunHeldError.__name__:
+            self.held[event.job] = event.values["message"]
+        elif event.kind == "failed":
             self.failed[event.job] = f"{event.values['kind']}: {event.values['message']}"
         else:
             estimated = next(t.seconds for t in self.schedule.left if t.cell.name == event.job)
@@ -77,7 +81,7 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Until the last cell is done; None before a step has told how fast this machine is."""
         seconds = {task.cell.name: task.seconds for task in self.schedule.left}
-        ended = {*self.finished, *self.failed}
+        ended = {*self.finished, *self.failed, *self.held}
         done = {name: share(values) for name, values in self.running.values()}
         measured = list(self.finished.values())
         measured += [
@@ -104,18 +108,17 @@ class Benchmarked:
         folder: of the benchmark.
         table: a row a cell, of this call and earlier ones; see :mod:`tsconv.workflows.collect`.
         files: the table as CSV and parquet; none of a share of the cells.
+        failed: cells of this call that ended with an error, and the error.
+        held: cells of this call that another process has, and which.
         seconds: of this call.
     """
 
     folder: Path
     table: pd.DataFrame
     files: tuple[Path, ...]
+    failed: Mapping[str, str]
+    held: Mapping[str, str]
     seconds: float
-
-    @property
-    def failures(self) -> pd.DataFrame:
-        """The rows of cells that did not finish."""
-        return self.table[self.table["failure"].notna()]
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, fit for JSON."""
@@ -123,6 +126,8 @@ class Benchmarked:
             "folder": str(self.folder),
             "seconds": self.seconds,
             "files": [str(path) for path in self.files],
+            "failed": list(self.failed),
+            "held": list(self.held),
             "runs": to_records(self.table),
         }
 
@@ -202,20 +207,25 @@ def run(
             if on_event is not None:
                 on_event(event, progress)
     table, files = _collect(schedule)
+    done = {name for name, cell in cells.items() if cell.directory(schedule.folder).done.exists()}
+    held = {name: who for name, who in progress.held.items() if name not in done}
     return Benchmarked(
         folder=schedule.folder,
         table=table,
         files=files,
+        failed=progress.failed,
+        held=held,
         seconds=time.monotonic() - progress.started,
     )
 
 
 def _collect(schedule: Schedule) -> tuple[pd.DataFrame, tuple[Path, ...]]:
     """The table of the cells, and the files that hold it."""
+    own = [task.cell.directory(schedule.folder) for task in schedule.tasks]
+    places = own if schedule.share else find_runs(schedule.folder)
+    table = tabulate((place, schedule.folder) for place in places)
     if schedule.share:
-        places = [task.cell.directory(schedule.folder) for task in schedule.tasks]
-        return tabulate((place, schedule.folder) for place in places), ()
-    table = collect([schedule.folder])
+        return table, ()
     return table, write_tables(table, BenchmarkDir(schedule.folder).results)
 
 

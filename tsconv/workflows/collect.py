@@ -106,7 +106,7 @@ def _row(directory: RunDir, folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {**_from_place(place), "run": place}
     failure = read_json(directory.failure)["message"] if directory.failure.exists() else None
     if not directory.classifier.exists():
-        return {**row, "failure": failure}
+        return {**row, "failure": failure or "not begun"}
     try:
         run = open_run(directory)
         row |= _described(run)
