@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from runs_of_toys import train_toy
 
 from tsconv.config import load_config
 from tsconv.data.dataset import from_series
@@ -306,7 +307,7 @@ def test_resampling_needs_a_test_part(data, tmp_path):
 def test_results_in_tsmls_layout_read_back_as_they_were(data, tmp_path):
     table = benchmark(make_plan(data, resamples=(0, 2)), tmp_path / "out").table
 
-    n_written = write_results(table, [tmp_path / "out"], tmp_path / "tsml")
+    n_written = write_results([tmp_path / "out"], tmp_path / "tsml")
 
     assert n_written == 4
     path = tmp_path / "tsml/tcn-fast-x2/Predictions/Toy/testResample0.csv"
@@ -318,6 +319,31 @@ def test_results_in_tsmls_layout_read_back_as_they_were(data, tmp_path):
     back = read_results(tmp_path / "tsml").sort_values(["dataset", "resample"])
     np.testing.assert_allclose(back["accuracy"], table["accuracy"])
     np.testing.assert_allclose(back["log_loss"], table["log_loss"], rtol=1e-6)
+
+
+def test_runs_at_one_place_of_two_folders_give_a_result_each(tmp_path):
+    methods = {"tcn-fast-x2": tmp_path / "a", "tcn-fast-x2-seed-1": tmp_path / "b"}
+    for seed, folder in enumerate(methods.values()):
+        folder.mkdir()
+        train_toy(folder, seed=seed)
+
+    write_results(list(methods.values()), tmp_path / "tsml")
+
+    back = read_results(tmp_path / "tsml").set_index("network")["log_loss"]
+    own = {method: collect([folder])["log_loss"].item() for method, folder in methods.items()}
+    assert back.to_dict() == pytest.approx(own, rel=1e-6)
+    assert back.nunique() == 2
+
+
+def test_two_runs_that_would_be_one_result_are_refused(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        train_toy(tmp_path / name)
+
+    with pytest.raises(RunError, match=f"{tmp_path}/a/run and {tmp_path}/b/run"):
+        write_results([tmp_path / "a", tmp_path / "b"], tmp_path / "tsml")
+
+    assert not (tmp_path / "tsml").exists()
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):

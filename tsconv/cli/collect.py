@@ -36,5 +36,5 @@ def collect(
     if tsml is not None:
         from tsconv.workflows.tsml import write_results
 
-        n_written = write_results(table, folders, tsml)
+        n_written = write_results(folders, tsml)
         console.say(f"{n_written} results of tsml-eval's layout in {tsml}")

@@ -13,24 +13,37 @@ from tsconv.evaluation.tsml import TsmlResult, dump_result, load_result, path_of
 from tsconv.runs.atomic import write_bytes
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import open_run
+from tsconv.workflows.collect import find_runs, tabulate
+
+Row = Mapping[Hashable, Any]
+"""Of a table that collect makes."""
 
 
-def write_results(table: pd.DataFrame, folders: Sequence[Path], out: Path) -> int:
+def write_results(folders: Sequence[Path], out: Path) -> int:
     """A results file for each finished run with a labelled test part; how many were written.
 
     Args:
-        table: of :func:`tsconv.workflows.collect.collect`.
-        folders: that it was collected from.
+        folders: with runs anywhere below them.
         out: the folder of results.
+
+    Raises:
+        RunError: two runs have the same place in the layout.
     """
-    n_written = 0
-    for row in table[table["accuracy"].notna()].to_dict(orient="records"):
-        place = next(folder / row["run"] for folder in folders if (folder / row["run"]).is_dir())
-        result = _result(RunDir(place), row)
-        path = path_of(out, result.classifier, result.dataset, result.resample)
-        write_bytes(path, dump_result(result).encode())
-        n_written += 1
-    return n_written
+    found: dict[Path, tuple[Path, Row]] = {}
+    for folder in folders:
+        table = tabulate((run, folder) for run in find_runs(folder))
+        for row in table[table["accuracy"].notna()].to_dict(orient="records"):
+            path = path_of(out, _method(row), row["dataset"], int(row["resample"]))
+            run = folder / row["run"]
+            if path in found:
+                raise RunError(
+                    f"{path}: expected the result of one run, found those of {found[path][0]} and "
+                    f"{run}; collect them into folders of their own"
+                )
+            found[path] = run, row
+    for path, (run, about) in found.items():
+        write_bytes(path, dump_result(_result(RunDir(run), about)).encode())
+    return len(found)
 
 
 def read_results(folder: Path) -> pd.DataFrame:
@@ -60,18 +73,22 @@ def read_results(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _result(directory: RunDir, row: Mapping[Hashable, Any]) -> TsmlResult:
+def _method(row: Row) -> str:
+    seed = f"-seed-{int(row['seed'])}" if row["seed"] else ""
+    return f"{row['network']}-{row['recipe']}-x{int(row['members'])}{seed}"
+
+
+def _result(directory: RunDir, row: Row) -> TsmlResult:
     run = open_run(directory)
     classes = list(run.classifier.classes)
     predictions = pd.read_csv(
         directory.predictions, dtype={"label": str, "prediction": str}, keep_default_na=False
     )
     position = {label: k for k, label in enumerate(classes)}
-    seed = f"-seed-{row['seed']}" if row["seed"] else ""
     memory = row["peak_memory_mb"]
     return TsmlResult(
         dataset=row["dataset"],
-        classifier=f"{row['network']}-{row['recipe']}-x{row['members']}{seed}",
+        classifier=_method(row),
         resample=int(row["resample"]),
         y_true=np.array([position[label] for label in predictions["label"]], dtype=np.int64),
         proba=predictions[predictions.columns[-len(classes) :]].to_numpy(dtype=np.float64),
