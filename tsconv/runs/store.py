@@ -42,12 +42,14 @@ class DataRecord:
 
     Attributes:
         name: of the set.
+        given: how it was asked for, a name, a file or a folder; None for series in memory.
         train: fingerprint of the training part as it was read, None where it is not known.
         valid: fingerprint of a validation part given by itself, None without one.
         resample: 0 for the set's own split, else the seed that drew another.
     """
 
     name: str
+    given: str | None = None
     train: str | None = None
     valid: str | None = None
     resample: int = 0

@@ -138,6 +138,7 @@ def _prepare(
     preparation = prepare(dataset, order.config, valid=held_out, schema=resolved, group=group)
     record = DataRecord(
         name=source.name,
+        given=order.data,
         train=dataset.fingerprint(),
         valid=None if held_out is None else held_out.fingerprint(),
         resample=order.resample,

@@ -38,9 +38,9 @@ def _without_member(arguments: list[str]) -> Iterator[str]:
 def _from_settings(outcome: Outcome) -> list[str]:
     """`tsconv train` with all in which the run's settings differ from its recipe's."""
     config = outcome.classifier.config
-    words = ["tsconv", "train", outcome.data.name, "--recipe", config.recipe]
-    words += ["--network", config.network.name, "--members", str(config.members)]
-    words += ["--seed", str(config.seed)]
+    words = ["tsconv", "train", outcome.data.given or outcome.data.name]
+    words += ["--recipe", config.recipe, "--network", config.network.name]
+    words += ["--members", str(config.members), "--seed", str(config.seed)]
     if outcome.data.resample:
         words += ["--resample", str(outcome.data.resample)]
     if config.valid_fraction:
