@@ -20,7 +20,7 @@ from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
 from tsconv.workflows.benchmark import Progress, make_executor, run, schedule
 from tsconv.workflows.collect import COLUMNS, collect, write_table
-from tsconv.workflows.cost import Shape, correction, estimate_seconds
+from tsconv.workflows.cost import CORE, GPU, Shape, correction, estimate_seconds
 from tsconv.workflows.job import describe_cell
 from tsconv.workflows.plan import Plan, make_cells, read_plan
 from tsconv.workflows.run_cell import run_cell
@@ -380,6 +380,48 @@ def test_cost_grows_with_what_it_takes():
     long = Shape(n_train=50, n_channels=1, n_timepoints=1000, n_classes=2)
 
     assert estimate_seconds(config, long) > 5 * estimate_seconds(config, small)
+
+
+@pytest.mark.parametrize(
+    ("size", "milliseconds"),  # of a step of five members: benchmarks/results/gpu.md
+    [
+        ((50, 1, 150), 1.95),
+        ((67, 1, 24), 1.75),
+        ((390, 1, 176), 2.12),
+        ((180, 24, 51), 1.71),
+        ((1000, 1, 500), 6.05),
+        ((100, 1, 1000), 8.99),
+    ],
+)
+def test_estimates_for_a_gpu_are_near_what_was_measured(size, milliseconds):
+    config = load_config("paper", settings={"training.steps": 1000})
+    names = ("n_train", "n_channels", "n_timepoints")
+    shape = Shape(**dict(zip(names, size, strict=True)), n_classes=2)
+
+    seconds = estimate_seconds(config, shape, GPU)
+
+    assert seconds - GPU.seconds_once == pytest.approx(milliseconds, rel=0.27)
+
+
+@pytest.mark.parametrize(
+    ("device", "seen", "processor"),
+    [
+        ("auto", (), CORE),
+        ("auto", ("0",), GPU),
+        ("cpu", ("0",), CORE),
+        ("cuda", (), GPU),
+        ("cuda:1", (), GPU),
+    ],
+)
+def test_estimates_are_for_the_device_that_cells_are_trained_on(
+    data, tmp_path, monkeypatch, device, seen, processor
+):
+    monkeypatch.setattr("tsconv.workflows.cost.visible_gpus", lambda: seen)
+
+    (task,) = schedule(make_plan(data[:1], settings={"training.device": device}), tmp_path).tasks
+
+    shape = Shape(n_train=8, n_channels=1, n_timepoints=12, n_classes=2)
+    assert task.seconds == estimate_seconds(task.cell.config, shape, processor)
 
 
 def test_estimates_are_corrected_by_what_was_measured():

@@ -1,9 +1,12 @@
 """What is written for Slurm of a plan and a site's wishes."""
 
+import json
 import re
 
 import pytest
+from typer.testing import CliRunner
 
+from tsconv.cli.main import app
 from tsconv.config import load_config
 from tsconv.executors.site import Site
 from tsconv.workflows.cell import Cell
@@ -31,3 +34,26 @@ def test_a_task_does_a_cell_on_each_of_its_gpus_else_on_each_core(tmp_path, opti
 
     said = re.findall(r" --processes (\d+) ", written.array.read_text())
     assert said == [str(processes)]
+
+
+def planned(*arguments):
+    """What a command would do with GunPoint."""
+    done = CliRunner().invoke(app, [*map(str, arguments), "-d", "GunPoint", "--dry-run", "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_tasks_are_packed_by_what_they_take_on_what_the_site_gives(tmp_path):
+    on_cores = planned("submit", "--out", tmp_path / "a")["seconds"]
+    on_gpus = planned("submit", "--out", tmp_path / "b", "--gres", "gpu:1")["seconds"]
+
+    assert on_gpus < on_cores / 20
+
+
+def test_an_arrays_tasks_share_out_alike_whatever_gpus_their_nodes_have(tmp_path, monkeypatch):
+    share = ("benchmark", "--out", tmp_path, "--tasks", 2, "--task", 0, "--processes", 1)
+    without = planned(*share)
+    for module in ("cost", "benchmark"):
+        monkeypatch.setattr(f"tsconv.workflows.{module}.visible_gpus", lambda: ("0",))
+
+    assert planned(*share) == without

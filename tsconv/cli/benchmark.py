@@ -79,10 +79,11 @@ def benchmark(
     from tsconv.workflows.place import refuse_several
 
     refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
-    schedule = workflow.plan_cells(plan, flags, out)
     if executor in workflow.BATCH_SYSTEMS and not dry_run:
-        hand_in(schedule, file=site, profile=profile, processes=processes, json=json)
+        hand_in(plan, flags, out=out, file=site, profile=profile, processes=processes, json=json)
         return
+    # All tasks of an array must share the cells out alike, whether or not their nodes have GPUs.
+    schedule = workflow.plan_cells(plan, flags, out, gpus=None if tasks is None else False)
     workers = workflow.make_executor(schedule, executor, processes=processes, devices=gpu or ())
     schedule = dataclasses.replace(schedule, processes=workers.processes)
     if tasks is not None or task is not None:

@@ -1,5 +1,6 @@
 """tsconv submit."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,6 @@ import typer
 from tsconv.cli import console, job_tables, options, render
 
 if TYPE_CHECKING:
-    from tsconv.workflows.benchmark import Schedule
     from tsconv.workflows.submit import Submitted
 
 Partition = Annotated[str | None, typer.Option(help="Partition of the jobs.")]
@@ -65,8 +65,6 @@ def submit(
     finished or in the queue are left out, so the same command again submits what is missing. The
     tasks download nothing: sets that are not on this machine are warned of, with --offline refused.
     """
-    from tsconv.workflows.benchmark import plan_cells
-
     flags = options.plan_flags(
         dataset=dataset,
         trait=trait,
@@ -77,7 +75,9 @@ def submit(
         seed=seed,
     )
     hand_in(
-        plan_cells(plan, flags, out),
+        plan,
+        flags,
+        out=out,
         file=site,
         profile=profile,
         processes=processes,
@@ -97,8 +97,10 @@ def submit(
 
 
 def hand_in(
-    schedule: "Schedule",
+    plan: Path | None,
+    flags: Mapping[str, Any],
     *,
+    out: Path,
     file: Path | None,
     profile: str,
     processes: int | None,
@@ -106,10 +108,12 @@ def hand_in(
     dry_run: bool = False,
     **given: Any,
 ) -> None:
-    """Submit a schedule by a site's profile, and say so."""
+    """Submit the cells of a plan by a site's profile, and say so."""
     from tsconv.workflows import submit as workflow
+    from tsconv.workflows.benchmark import plan_cells
 
     site = workflow.read_site(file, profile, **given)
+    schedule = plan_cells(plan, flags, out, gpus=workflow.asks_for_gpus(site))
     result = workflow.submit(schedule, site, processes=processes, dry_run=dry_run)
     tell(result, json=json)
     if dry_run and result.submission is not None:

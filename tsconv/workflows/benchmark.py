@@ -164,15 +164,23 @@ def make_executor(
     return EXECUTORS.get(name)(processes=processes, devices=devices)
 
 
-def plan_cells(plan: Path | None, flags: Mapping[str, Any], folder: Path) -> Schedule:
+def plan_cells(
+    plan: Path | None, flags: Mapping[str, Any], folder: Path, *, gpus: bool | None = None
+) -> Schedule:
     """The schedule of a plan; where none is given, of all that the folder knows.
+
+    Args:
+        plan: its file.
+        flags: in place of the plan's entries.
+        folder: of the benchmark.
+        gpus: as :func:`schedule` takes it.
 
     Raises:
         TSConvError: no plan, or one that does not hold.
     """
     if plan is None and not any(flags.values()) and BenchmarkDir(folder).cells.exists():
         return recall(folder)
-    return schedule(read_plan(plan, flags), folder)
+    return schedule(read_plan(plan, flags), folder, gpus=gpus)
 
 
 def run(

@@ -1,14 +1,15 @@
 """How long a run will take, before it is run: from the series, the steps and the network's size.
 
-A step takes a fixed time, and time for each product of a parameter and a time point. The two
-numbers are of one core of an AVX512-BF16 processor; what a benchmark has finished so far corrects
-them for the machine at hand, so only their proportion matters for long.
+A step takes a fixed time, and time for each product of a parameter and a time point. These numbers
+are of one core or one GPU of a kind; what a benchmark has finished so far corrects them for the
+machine at hand, so only their proportion matters for long.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import torch
 
@@ -18,12 +19,31 @@ from tsconv.data.archive import load_data, locate
 from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.training.loop import count_steps
+from tsconv.training.precision import visible_gpus
 from tsconv.workflows.plan import Plan, make_cells
 from tsconv.workflows.schedule import Schedule, arrange, refuse_changed
 
-SECONDS_A_STEP = 0.015
-PRODUCTS_A_SECOND = 2.9e10
-"""Fitted to `inception` on Chinatown (25 ms a step), GunPoint (115) and Adiac (186), one core."""
+
+class Processor(NamedTuple):
+    """What training takes.
+
+    Attributes:
+        seconds_a_step: of one member, whatever its size.
+        products_a_second: of a parameter and a time point.
+        seconds_once: before the first step.
+    """
+
+    seconds_a_step: float
+    products_a_second: float
+    seconds_once: float = 0.0
+
+
+CORE = Processor(0.015, 2.9e10)
+"""One with AVX512-BF16: fitted to `inception` on Chinatown (25 ms a step), GunPoint (115) and Adiac
+(186)."""
+GPU = Processor(0.00027, 1.8e13, 0.6)
+"""An H100: fitted to five members of `inception` trained together, off by at most 26 % on the six
+sizes of benchmarks/results/gpu.md."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,8 +66,14 @@ def shape_of(train: TimeSeriesDataset) -> Shape:
     )
 
 
-def schedule(plan: Plan, folder: Path) -> Schedule:
+def schedule(plan: Plan, folder: Path, *, gpus: bool | None = None) -> Schedule:
     """The cells of a plan, with what they are expected to take; nothing is run.
+
+    Args:
+        plan: what is asked for.
+        folder: of the benchmark.
+        gpus: whether cells that take whatever device they find will find GPUs; unless given,
+            whether this process sees any.
 
     Raises:
         TSConvError: data that are not there or cannot be read, settings that do not hold, or
@@ -59,7 +85,11 @@ def schedule(plan: Plan, folder: Path) -> Schedule:
     for cell in cells:
         if cell.data not in shapes:
             shapes[cell.data] = find_shape(cell.data)
-    seconds = [estimate_seconds(cell.config, shapes[cell.data]) for cell in cells]
+    gpus = bool(visible_gpus()) if gpus is None else gpus
+    seconds = [
+        estimate_seconds(cell.config, shapes[cell.data], processor_of(cell.config, gpus=gpus))
+        for cell in cells
+    ]
     return arrange(zip(cells, seconds, strict=True), folder)
 
 
@@ -75,16 +105,23 @@ def find_shape(data: str) -> Shape:
     return shape_of(load_data(replace(found, test=None))[0])
 
 
-def estimate_seconds(config: Config, shape: Shape) -> float:
-    """Of training all members, on one core of the processor above."""
+def processor_of(config: Config, *, gpus: bool) -> Processor:
+    """What a run is trained on, where there are GPUs or none."""
+    device = config.training.device
+    return GPU if device.startswith("cuda") or (device == "auto" and gpus) else CORE
+
+
+def estimate_seconds(config: Config, shape: Shape, processor: Processor = CORE) -> float:
+    """Of training all members."""
     resolved = resolve_network(config, shape.n_timepoints)
     with torch.device("meta"):
         network = build_network(resolved, shape.n_channels, shape.n_classes)
     n_train = max(1, round(shape.n_train * (1 - config.valid_fraction)))
     batch = min(config.training.batch_size, n_train)
     products = batch * shape.n_timepoints * network.n_parameters
-    a_step = SECONDS_A_STEP + products / PRODUCTS_A_SECOND
-    return config.members * count_steps(n_train, config.training) * a_step
+    a_step = processor.seconds_a_step + products / processor.products_a_second
+    n_steps = config.members * count_steps(n_train, config.training)
+    return processor.seconds_once + n_steps * a_step
 
 
 def correction(finished: Iterable[tuple[float, float]]) -> float:

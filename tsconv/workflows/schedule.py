@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A cell and what it is expected to take, in seconds of one core of a reference processor."""
+    """A cell, and the seconds that it is expected to take; see :mod:`tsconv.workflows.cost`."""
 
     cell: Cell
     seconds: float

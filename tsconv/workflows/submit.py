@@ -26,7 +26,7 @@ from tsconv.workflows.packing import share_out
 from tsconv.workflows.schedule import Schedule, Task, recall, remember
 from tsconv.workflows.status import Status, status, submissions
 
-__all__ = ["Submitted", "read_site", "resubmit", "submit"]
+__all__ = ["Submitted", "asks_for_gpus", "read_site", "resubmit", "submit"]
 
 USUAL_LIMIT = "4:00:00"
 SHARE_OF_LIMIT = 0.7
@@ -171,6 +171,11 @@ def resubmit(folder: Path, *, failed: bool = False, dry_run: bool = False) -> Su
         held=len(_held(seen)),
         jobs=jobs,
     )
+
+
+def asks_for_gpus(site: Site) -> bool:
+    """Whether the jobs of a site have GPUs."""
+    return any(name in site.sbatch for name in GPU_OPTIONS)
 
 
 def _may_download(site: Site) -> bool:
