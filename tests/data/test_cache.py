@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from tsconv.data.cache import cache_folder, differing, hash_files, lock_file, locked, record
+from tsconv.data.cache import cache_folder, hash_files, lock_file, locked, record, refuse_others
 from tsconv.errors import ConfigError, DownloadError
 
 A, B = "a" * 64, "b" * 64
@@ -26,14 +26,27 @@ def test_the_cache_is_the_platforms_unless_named(monkeypatch, cache):
 
 
 def test_what_is_first_seen_holds_from_then_on():
-    assert differing("X", {"X_TRAIN.ts": B}) == ()
+    refuse_others("X", {"X_TRAIN.ts": B})
 
     record("X", {"X_TRAIN.ts": A, "X_TEST.ts": B})
-    record("X", {"X_TRAIN.ts": B})
+    record("X", {"X_TRAIN.ts": A, "X_TEST.ts": B})
 
     assert locked("X") == {"X_TRAIN.ts": A, "X_TEST.ts": B}
-    assert differing("X", {"X_TRAIN.ts": A, "X_TEST.ts": A}) == ("X_TEST.ts",)
-    assert differing("X", {"X_TRAIN.tsv": A}) == ("X_TRAIN.tsv",)
+    with pytest.raises(DownloadError, match=r"found others: X/X_TEST\.ts a{12}\.{3}; if"):
+        refuse_others("X", {"X_TRAIN.ts": A, "X_TEST.ts": A})
+    with pytest.raises(DownloadError, match=r"found others: X/X_TRAIN\.tsv"):
+        record("X", {"X_TRAIN.tsv": A})
+
+
+def test_of_two_processes_that_first_see_other_files_the_slower_is_refused(monkeypatch):
+    record("X", {"X_TRAIN.ts": A})
+    before = iter([{}])  # what the slower one found before the faster one wrote
+    monkeypatch.setattr("tsconv.data.cache.locked", lambda name: next(before, locked(name)))
+
+    with pytest.raises(DownloadError, match="expected the files of the lock"):
+        record("X", {"X_TRAIN.ts": B})
+
+    assert locked("X") == {"X_TRAIN.ts": A}
 
 
 def test_sha256sum_checks_a_lock(cache):

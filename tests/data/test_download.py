@@ -418,7 +418,7 @@ def test_other_files_than_the_locks_are_refused(site, cache, tmp_path, monkeypat
 
     message = fetch_fails()
 
-    assert f"expected the files of the lock, found others: {TRAIN}" in message
+    assert f"expected the files of the lock, found others: {NAME}/{TRAIN}" in message
     assert f"take the set's lines out of {tmp_path}/lab.sha256" in message
 
 

@@ -52,25 +52,36 @@ def locked(name: str) -> dict[str, str]:
     return _read_lock().get(name, {})
 
 
-def differing(name: str, hashes: Mapping[str, str]) -> tuple[str, ...]:
-    """Of a set's files, those that are not as the lock has them; () for a set that it lacks.
+def refuse_others(name: str, hashes: Mapping[str, str]) -> None:
+    """Raise DownloadError where the lock has a set, and not these files of it.
 
     Raises:
         ConfigError: the lock is not what a lock is.
     """
     known = locked(name)
-    return tuple(file for file in hashes if known and known.get(file) != hashes[file])
+    if altered := [file for file in hashes if known and known.get(file) != hashes[file]]:
+        found = ", ".join(f"{name}/{file} {hashes[file][:12]}..." for file in altered)
+        raise DownloadError(
+            f"expected the files of the lock, found others: {found}; if these are right, take the "
+            f"set's lines out of {lock_file()}"
+        )
 
 
 def record(name: str, hashes: Mapping[str, str]) -> None:
-    """Add a set's files to the lock, unless it knows the set already.
+    """Add a set's files to the lock, or find them there.
 
     Raises:
         ConfigError: the lock is not what a lock is.
-        DownloadError: the lock cannot be written.
+        DownloadError: the lock has others, maybe of a process that was faster, or cannot be
+            written.
     """
-    if locked(name):
-        return
+    if not locked(name):
+        _add(name, hashes)
+    refuse_others(name, hashes)
+
+
+def _add(name: str, hashes: Mapping[str, str]) -> None:
+    """Add a set to the lock, unless it has it by now."""
     from filelock import FileLock
 
     path = lock_file()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tsconv.data.cache import CACHE_VARIABLE, cache_folder, differing, hash_files, lock_file, record
+from tsconv.data.cache import CACHE_VARIABLE, cache_folder, hash_files, record, refuse_others
 from tsconv.data.catalogue import Entry
 from tsconv.data.layouts import DataSource, find_set
 from tsconv.data.mirrors import Mirror, mirrors_of
@@ -76,12 +76,7 @@ def _fetch(entry: Entry, mirror: Mirror, cache: Path) -> DataSource:
         if source is None or source.test is None:
             raise DownloadError("expected a train and a test part, found fewer")
         hashes = hash_files([source.train, source.test])
-        if altered := differing(entry.name, hashes):
-            found = ", ".join(f"{file} {hashes[file][:12]}..." for file in altered)
-            raise DownloadError(
-                f"expected the files of the lock, found others: {found}; if these are right, take "
-                f"the set's lines out of {lock_file()}"
-            )
+        refuse_others(entry.name, hashes)
         if found := "; ".join(differences(entry, source)):
             raise DownloadError(f"not as catalogued: {found}".replace(f"{folder}/", ""))
         record(entry.name, hashes)

@@ -65,7 +65,7 @@ def verify(entries: Iterable[Entry], *, lock: bool = False) -> Iterator[Verified
 
     Raises:
         ConfigError: the lock is not what a lock is.
-        DownloadError: the lock cannot be written.
+        DownloadError: the lock cannot be written, or has others of a set by now.
     """
     for entry in entries:
         source = find_local(entry.name)
