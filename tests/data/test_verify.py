@@ -60,7 +60,17 @@ def test_a_set_without_a_test_part_differs(tmp_path):
     ]
 
 
-def test_lengths_may_vary_where_they_are_known_to(tmp_path):
-    entry = dataclasses.replace(ENTRY, traits=("unequal",), n_timepoints=None)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ["expected a longest series of 6, found 5"]),
+        ({"traits": ("unequal", "missing")}, []),  # a .tsv cannot say that the last is missing
+        ({"archive": "uea"}, []),
+        ({"n_timepoints": None}, []),
+        ({"n_timepoints": 4}, ["expected lengths up to 4, found 5"]),
+    ],
+)
+def test_lengths_may_vary_where_they_are_known_to_up_to_the_longest(tmp_path, changed, said):
+    entry = dataclasses.replace(ENTRY, **{"traits": ("unequal",), **changed})
 
-    assert differences(entry, write_set(tmp_path, length=3)) == []
+    assert differences(entry, write_set(tmp_path, length=5)) == said
