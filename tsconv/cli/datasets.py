@@ -86,8 +86,8 @@ def fetch(
 ) -> None:
     """Download sets before anything needs them.
 
-    Sets that are on this machine are left alone. A set that cannot be had stops no other; the same
-    command again goes on from what has arrived. Exit code 3 if one failed.
+    Sets that are on this machine are left alone; verify reads them. A set that cannot be had stops
+    no other; the same command again goes on from what has arrived. Exit code 3 if one failed.
     """
     from tsconv.workflows.fetch import choose_sets
     from tsconv.workflows.fetch import fetch as run
