@@ -45,8 +45,9 @@ RunPath = Annotated[
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="RUN|TABLE...",
-        help="A run directory, or tables of collect or benchmark (.csv, .parquet).",
+        metavar="RUN|TABLE|FOLDER...",
+        help="A run directory, or what `tsconv compare` takes: tables of collect (.csv, .parquet), "
+        "benchmarks' folders, tsml-eval's folders of results.",
         show_default=False,
     ),
 ]

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from runs_of_toys import make_table, train_toy
 
-from tsconv.errors import ConfigError, DataError, RunError
+from tsconv.errors import ConfigError, DataError
 from tsconv.workflows.compare import Terms
 from tsconv.workflows.report.write import report
 
@@ -111,6 +111,17 @@ def test_a_report_on_terms_tells_probabilities_and_its_own_command(tmp_path):
     assert "differences of at most 0.02 are equal" in written(result)
 
 
+def test_a_folder_that_is_no_run_is_one_of_results_as_compare_takes_it(tmp_path):
+    folder = tmp_path / "benchmark"
+    folder.mkdir()
+    make_table(folder / "results.csv")
+
+    result = report([folder], tmp_path / "report.html")
+
+    assert result.left_out == {}
+    assert f"tsconv report {folder}" in written(result)
+
+
 def test_a_table_without_times_lacks_the_figure_of_times(tmp_path):
     (tmp_path / "wide.csv").write_text("dataset,a,b\nX,0.5,0.6\nY,0.7,0.9\n")
 
@@ -126,13 +137,15 @@ def test_a_table_without_times_lacks_the_figure_of_times(tmp_path):
         ("run", "report.html", {"terms": Terms(metric="auroc")}, ConfigError, "--metric auroc"),
         ("run", "report.html", {"terms": Terms(rope=0.01)}, ConfigError, "--rope 0.01"),
         ("table.csv", "report.html", {"data": "x"}, ConfigError, "takes none"),
-        ("nowhere", "report.html", {}, RunError, "nowhere"),
-        ("typo.csv", "report.html", {}, RunError, "typo.csv"),
+        ("nowhere", "report.html", {}, DataError, "nowhere"),
+        ("typo.csv", "report.html", {}, DataError, "typo.csv"),
         ("table.csv", "report.html", {"terms": Terms(metric="typo")}, DataError, "typo"),
     ],
 )
 def test_what_cannot_be_reported_on_is_told(tmp_path, source, out, named, error, words):
     make_table(tmp_path / "table.csv")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "classifier.json").touch()
 
     with pytest.raises(error, match=words):
         report([tmp_path / source], tmp_path / out, **named)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tsconv.errors import ConfigError
 from tsconv.runs.atomic import write_bytes
+from tsconv.runs.paths import RunDir
 from tsconv.workflows.compare import Terms
 from tsconv.workflows.report.comparison_report import comparison_report
 from tsconv.workflows.report.page import Page, render
@@ -46,7 +47,7 @@ def report(
     """Write a page.
 
     Args:
-        sources: a finished run directory, or tables of results.
+        sources: a finished run directory, or tables and folders of results as compare takes them.
         out: an .html file.
         data: of a run: labelled series to classify now, its own test part unless given.
         terms: of tables: how they are compared.
@@ -69,7 +70,7 @@ def report(
 
 def build_page(sources: Sequence[Path], data: str | Path | None, terms: Terms) -> Page:
     """The page about whatever the sources are: one run, or tables."""
-    if all(source.is_file() for source in sources):
+    if not any(RunDir(source).classifier.exists() for source in sources):
         if data is not None:
             raise ConfigError(f"--data {data}: a report on tables takes none; leave it out")
         return comparison_report(sources, terms)
