@@ -130,10 +130,26 @@ def test_a_warning_is_passed_on_and_a_cancelled_task_stays_so(tools, tmp_path):
     assert _run_task(tools, tmp_path / "b", trap.format("TERM")) == (75, [])
 
 
-def _run_task(tools, folder, program, **environment):
+@pytest.mark.parametrize("signal", ["USR1", "USR2"])
+def test_a_warning_during_the_sites_setup_requeues_the_task(tools, tmp_path, signal):
+    code, said = _run_task(tools, tmp_path, "sleep 20", lines=(f"kill -s {signal} $$",))
+
+    assert code > 128
+    assert said == ["requeue 40_1"]
+    record = slurm.read_records(slurm.Submission(tmp_path / "slurm" / "1"))[1]
+    assert (record.starts, record.last) == (1, "requeued")
+
+
+def test_a_task_is_requeued_however_strict_the_sites_setup_is(tools, tmp_path):
+    setup = ("set -euo pipefail",)
+
+    assert _run_task(tools, tmp_path, "exit 75", lines=setup) == (75, ["requeue 40_1"])
+
+
+def _run_task(tools, folder, program, *, lines=(), **environment):
     """Exit code of task 1 where python is a script, and what scontrol is told."""
     folder.mkdir(exist_ok=True)
-    files = _write(folder, site=Site())
+    files = _write(folder, site=Site(lines=lines))
     _tool(tools, "scontrol", f'echo "$@" >>{folder}/said')
     _tool(tools, "python", program)
     job = {"SLURM_ARRAY_JOB_ID": "40", "SLURM_ARRAY_TASK_ID": "1", "SLURMD_NODENAME": "n3"}

@@ -10,21 +10,22 @@ task=$((${1:-0} + SLURM_ARRAY_TASK_ID))
 job=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
 note() { echo "$(date +%Y-%m-%dT%H:%M:%S%z) $job ${SLURMD_NODENAME:-$(hostname)} $*" >>@events/"$task".txt; }
 
-@setup
-export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
-
 # Warnings, of the end of the time or of a preemption, come to this shell alone: python is told, saves
-# where it is and ends with exit code 75.
-python=
+# where it is and ends with exit code 75. One that comes during the site's setup waits for python.
+python= told= ending= again=
 tell() { told=$1; [ -z "$python" ] || kill -s "$1" "$python"; }
 trap 'tell USR1' USR1
 trap 'tell USR2' USR2
 trap 'ending=yes; tell TERM' TERM
-
 note started
+
+@setup
+export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+set +eu  # whatever the setup has set, what follows looks at exit codes
+
 @command "$task" &
 python=$!
-[ -z "$told" ] || tell "$told"  # it came before there was a python to tell
+[ -z "$told" ] || { sleep 1; tell "$told"; }  # not before it is python: until then it is this shell
 while :; do
     told=
     wait "$python"
