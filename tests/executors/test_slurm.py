@@ -21,6 +21,14 @@ SITE = Site(
     max_parallel=50,
 )
 
+SBATCH_WITH_ROOM = """\
+touch {folder}/said
+number=$(($(wc -l <{folder}/said) + 1))
+[ $number -le $(cat {folder}/room) ] || {{ echo limit of jobs >&2; exit 1; }}
+echo "$@" >>{folder}/said
+echo $number"""
+"""Takes as many jobs as a file says, and numbers them from 1."""
+
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
@@ -39,9 +47,14 @@ def _tool(folder, name, script):
     path.chmod(0o755)
 
 
-def _write(folder, tasks=TASKS, site=SITE):
+def _said(folder):
+    """What sbatch was told, a line each time that it took a job."""
+    return (folder / "said").read_text().splitlines()
+
+
+def _write(folder, tasks=TASKS, site=SITE, number=1):
     return slurm.write_submission(
-        folder / "slurm" / "1",
+        folder / "slurm" / str(number),
         tasks,
         command=("python", "-m", "tsconv", "benchmark", "--out", "my runs", "--task"),
         after=[("python", "-m", "tsconv", "collect", "my runs", "--out", "my runs/results.csv")],
@@ -76,13 +89,47 @@ def test_a_list_longer_than_the_largest_array_goes_in_pieces(tools, tmp_path):
 
     assert slurm.submit(files) == ("1", "2", "3")
 
-    assert (tmp_path / "said").read_text().splitlines() == [
+    assert _said(tmp_path) == [
         "--parsable --array=0-3%16 array.sh 0",
         "--parsable --array=0-3%16 array.sh 4",
         "--parsable --array=0-1%16 array.sh 8",
         "--parsable --dependency=afterany:1:2:3 --kill-on-invalid-dep=yes collect.sh",
     ]
     assert [record.job for record in slurm.read_records(files)][3:6] == ["1_3", "2_0", "2_1"]
+
+
+def test_what_sbatch_refused_is_submitted_by_the_same_script_and_nothing_twice(tools, tmp_path):
+    _tool(tools, "scontrol", "echo MaxArraySize = 4")
+    _tool(tools, "sbatch", SBATCH_WITH_ROOM.format(folder=tmp_path))
+    files = _write(tmp_path, tasks=[(f"cell-{k}",) for k in range(10)])
+    (tmp_path / "room").write_text("1")
+    with pytest.raises(ConfigError, match=r"limit of jobs; submitted before that: 1; .* is left"):
+        slurm.submit(files)
+    (tmp_path / "room").write_text("3")
+    with pytest.raises(ConfigError, match="limit of jobs; submitted before that: 2 3; "):
+        slurm.submit(files)
+    assert slurm.is_partial(files)
+    (tmp_path / "room").write_text("9")
+
+    subprocess.run(["sh", files.submit], check=True)
+    again = subprocess.run(["sh", files.submit], capture_output=True, text=True, check=True)
+
+    assert not slurm.is_partial(files)
+    assert "submitted already" in again.stdout
+    assert [line.partition("array.sh ")[2] for line in _said(tmp_path)[:-1]] == ["0", "4", "8"]
+    assert "--dependency=afterany:1:2:3 " in _said(tmp_path)[-1]
+
+
+def test_what_collects_waits_for_the_arrays_of_all_submissions(tools, tmp_path):
+    _tool(tools, "sbatch", SBATCH_WITH_ROOM.format(folder=tmp_path))
+    (tmp_path / "room").write_text("1")
+    with pytest.raises(ConfigError, match="limit of jobs"):
+        slurm.submit(_write(tmp_path))
+    (tmp_path / "room").write_text("9")
+
+    slurm.submit(_write(tmp_path, number=2))
+
+    assert "--dependency=afterany:1:2 " in _said(tmp_path)[-1]
 
 
 def test_added_tasks_are_submitted_alone(tools, tmp_path):

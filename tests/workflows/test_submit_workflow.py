@@ -1,6 +1,7 @@
 """What is written for Slurm of a plan and a site's wishes."""
 
 import json
+import os
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from tsconv.cli.main import app
 from tsconv.config import load_config
+from tsconv.errors import ConfigError
 from tsconv.executors.site import Site
 from tsconv.workflows.cell import Cell
 from tsconv.workflows.schedule import arrange
@@ -57,3 +59,27 @@ def test_an_arrays_tasks_share_out_alike_whatever_gpus_their_nodes_have(tmp_path
         monkeypatch.setattr(f"tsconv.workflows.{module}.visible_gpus", lambda: ("0",))
 
     assert planned(*share) == without
+
+
+def test_collecting_that_slurm_refused_is_submitted_once_all_cells_have_a_job(
+    tmp_path, monkeypatch
+):
+    tools = {
+        "scontrol": "exit 1",
+        "squeue": "echo '7_0|RUNNING|n1|None'",
+        "sbatch": f"""case $* in *collect*) [ -e {tmp_path}/room ] || exit 1 ;; esac; echo 7""",
+    }
+    for name, script in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    cell = Cell(dataset="Toy", data=str(tmp_path), config=load_config(), resample=0)
+    schedule = arrange([(cell, 1.0)], tmp_path / "out")
+    with pytest.raises(ConfigError, match="submitted before that: 7"):
+        submit(schedule, Site())
+    (tmp_path / "room").touch()
+
+    again = submit(schedule, Site())
+
+    assert (again.held, again.packed.tasks, again.jobs) == (1, (), ())
+    assert again.submission.jobs.read_text() == "array 7 0 0-0\ncollect 7\n"

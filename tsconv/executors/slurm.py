@@ -186,14 +186,18 @@ def add_tasks(submission: Submission, tasks: Sequence[Sequence[str]]) -> int:
     return n_before
 
 
-def submit(submission: Submission, *, first: int = 0) -> tuple[str, ...]:
+def submit(submission: Submission, *, first: int | None = None) -> tuple[str, ...]:
     """Hand the tasks from a number on to Slurm; the numbers of the new arrays are given back.
+
+    Args:
+        submission: whose scripts are run.
+        first: the number; those that Slurm has not taken yet, unless given.
 
     Raises:
         ConfigError: there is no Slurm here, or it refuses.
     """
     before = read_jobs(submission)
-    command = ["sh", str(submission.submit), str(first)]
+    command = ["sh", str(submission.submit), *([] if first is None else [str(first)])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     taken = tuple(each[0] for each in read_jobs(submission) if each not in before)
     if done.returncode:
@@ -201,7 +205,8 @@ def submit(submission: Submission, *, first: int = 0) -> tuple[str, ...]:
         kept = f"; submitted before that: {' '.join(taken)}" if taken else ""
         raise ConfigError(
             f"{submission.submit}: {said}{kept}; expected sbatch to take the jobs: give other "
-            f"options, or edit {submission.array} and run `sh {submission.submit}`"
+            f"options, or edit the scripts and run `sh {submission.submit}`, which submits what is "
+            "left"
         )
     return taken
 
@@ -210,6 +215,12 @@ def time_limit(submission: Submission) -> float:
     """Seconds that a task may take, as its script says; infinite where it says nothing."""
     limits = re.findall(r"^#SBATCH --time=(\S+)", submission.array.read_text("utf-8"), re.M)
     return seconds_of(limits[-1]) if limits else math.inf
+
+
+def is_partial(submission: Submission) -> bool:
+    """Whether Slurm has taken arrays of it, and not yet what follows them."""
+    lines = submission.jobs.read_text("utf-8").splitlines() if submission.jobs.exists() else []
+    return bool(lines) and lines[-1].startswith("array ")
 
 
 def read_jobs(submission: Submission) -> tuple[tuple[str, int, int], ...]:

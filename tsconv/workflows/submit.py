@@ -96,7 +96,8 @@ def submit(
 ) -> Submitted:
     """Write the scripts of a submission into the benchmark's folder, and hand them to Slurm.
 
-    Cells that are finished, or that a job in the queue has, are left out.
+    Cells that are finished, or that a job in the queue has, are left out. Where that leaves none,
+    what Slurm refused of the last submission, such as its collecting, is handed in again.
 
     Args:
         schedule: of the plan.
@@ -116,10 +117,13 @@ def submit(
     packed = _pack(schedule, left, limit, processes=processes, at_once=site.max_parallel)
     submission: Submission | None = None
     jobs: tuple[str, ...] = ()
+    found = submissions(schedule.folder)
     if left:
         submission = _write(schedule.folder, packed.tasks, site, processes)
-        if not dry_run:
-            jobs = slurm.submit(submission)
+    elif found and slurm.is_partial(found[-1]):
+        submission = found[-1]
+    if submission is not None and not dry_run:
+        jobs = slurm.submit(submission)
     return Submitted(
         folder=schedule.folder,
         packed=packed,
