@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def tools(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("TSCONV_DATA", raising=False)
+    for name in [name for name in os.environ if name.startswith("TSCONV_")]:
+        monkeypatch.delenv(name)
     _tool(folder, "scontrol", "exit 1")
     return folder
 
@@ -80,6 +82,24 @@ def test_shells_understand_what_is_written(tools, tmp_path, name):
     done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_jobs_are_given_our_variables_whatever_shell_submits_them(tools, tmp_path, monkeypatch):
+    given = {
+        "TSCONV_CACHE": "/scratch/my sets",
+        "TSCONV_CHECKPOINT_SECONDS": "60",
+        "TSCONV_DATA": "/archive",
+        "TSCONV_LOCK": "/lab/datasets.sha256",
+        "TSCONV_OFFLINE": "0",
+        "TSCONV_SIGNALS": "TERM,USR1",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    text = _write(tmp_path, site=Site(environment={"TSCONV_DATA": "/project"})).array.read_text()
+
+    said = dict(re.findall(r"^export (TSCONV_\w+)='?(.*?)'?$", text, re.M))
+    assert said == {**given, "TSCONV_DATA": "/project", "TSCONV_OFFLINE": "1"}
 
 
 def test_a_list_longer_than_the_largest_array_goes_in_pieces(tools, tmp_path):

@@ -25,7 +25,8 @@ MOST_REQUEUES = 50
 MAX_ARRAY_SIZE = 1001  # Slurm's default, where it cannot be asked
 SECONDS_OF_WARNING = 120
 SECONDS_TO_ANSWER = 60.0
-PASSED_ON = ("TSCONV_DATA",)
+PASSED_ON = "TSCONV_"
+"""With what the names of variables begin that jobs are given whatever else the site exports."""
 FOR_TASKS_ONLY = ("cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "signal")
 
 
@@ -130,7 +131,7 @@ def write_submission(
         after: programs to run when all tasks have ended.
         site: options of the jobs.
         working_folder: of the jobs.
-        environment: variables to be set.
+        environment: variables to be set, besides those of ours that are set here.
 
     Raises:
         ConfigError: the folder cannot be made or written.
@@ -291,8 +292,8 @@ def _directives(options: SbatchOptions) -> str:
 
 
 def _setup(site: Site, environment: Mapping[str, str]) -> list[str]:
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    variables = {**passed, **environment, **site.environment}
+    ours = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(PASSED_ON)}
+    variables = {**ours, **environment, **site.environment}
     return [
         *(f"module load {shlex.quote(each)}" for each in site.modules),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
