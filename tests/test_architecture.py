@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "registry": {"errors"},
     "config": {"errors", "registry"},
     "stopping": {"errors"},
+    "cores": set(),
     "recipes": set(),
     "data": LOW,
     "layers": {"errors", "registry"},
@@ -28,12 +29,12 @@ MAY_IMPORT = {
     "evaluation": {"errors", "registry"},
     "classifier": BELOW_RUNS - {"classifier"},
     "runs": {"errors", "config", "data", "classifier"},
-    "executors": LOW,
+    "executors": LOW | {"cores"},
     "workflows": BELOW_WORKFLOWS,
     "worker": {"errors", "stopping", "workflows"},
     "estimators": {"errors", "config", "data", "classifier", "runs"},
     "plots": {"errors", "evaluation"},
-    "cli": {"errors", "config", "stopping", "workflows"},
+    "cli": {"errors", "config", "cores", "stopping", "workflows"},
     "__main__": {"cli"},
     "__init__": {"classifier", "config", "data", "estimators", "workflows"},  # lazily
 }
@@ -58,7 +59,7 @@ ONLY_IN = {
     "rich": {"cli"},
     "submitit": {"executors"},
 }
-STDLIB_ONLY = {"errors", "registry", "config", "stopping"}
+STDLIB_ONLY = {"errors", "registry", "config", "stopping", "cores"}
 
 LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 40

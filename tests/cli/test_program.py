@@ -50,6 +50,17 @@ def trained(tmp_path_factory):
     return folder
 
 
+def test_training_takes_no_more_cores_than_a_batch_system_grants(tmp_path):
+    data = make_toy_file(tmp_path / "toy.csv")
+    environment = {name: each for name, each in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = ["train", data, *TINY, "--set", "training.steps=2", "--out", tmp_path / "run"]
+
+    done = run(*command, env={**environment, "SLURM_CPUS_PER_TASK": "1"})
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["threads"] == 1
+
+
 def heavy_imports(arguments):
     """What of HEAVY a command imports."""
     program = (

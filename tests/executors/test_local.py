@@ -87,7 +87,8 @@ def test_a_program_that_cannot_begin_fails_every_job(tmp_path):
     assert "ZeroDivisionError" in (tmp_path / "worker-0.log").read_text()
 
 
-def test_each_worker_has_cores_of_its_own_and_as_many_threads(tmp_path):
+def test_each_worker_has_cores_of_its_own_and_as_many_threads(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS")
     places = make_places()
     cores = [core for place in places for core in place.cores]
     assert sorted(cores) == sorted(os.sched_getaffinity(0))
@@ -97,6 +98,18 @@ def test_each_worker_has_cores_of_its_own_and_as_many_threads(tmp_path):
     values = ends(events)["0-work"].values
     assert values["cores"] == sorted(os.sched_getaffinity(0))
     assert values["threads"] == str(len(values["cores"]))
+
+
+def test_a_worker_has_no_more_threads_than_are_granted_or_asked_for(tmp_path, monkeypatch):
+    threads = []
+    for asked in ("1", "8"):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)))
+        monkeypatch.setenv("LSB_MCPU_HOSTS", "n1 4")
+        events = list(Local(processes=2).run(COMMAND, make_jobs("work", "work"), tmp_path))
+        threads.append({each.values["threads"] for each in ends(events).values()})
+
+    assert threads == [{"1"}, {"2"}]
 
 
 def test_devices_are_shared_out(tmp_path):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from tsconv.cores import granted, within_ceiling
 from tsconv.errors import ConfigError, Stopped
 from tsconv.executors.executor import EXECUTORS, Event, Job, Kind
 
@@ -25,7 +26,6 @@ SECONDS_TO_END = 27.0
 STOPPED = 75
 """Exit code of a worker that a signal has ended."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GRANT_VARIABLES = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Place:
 def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tuple[Place, ...]:
     """The cores that this process may use, shared out.
 
-    A batch system need not confine a job to the cores that it grants: where Slurm grants fewer than
-    the affinity mask holds, that many are used, and none is chosen, since others' jobs run there.
+    Where a batch system grants fewer than the affinity mask holds, that many are used, and none is
+    chosen, since others' jobs run there.
 
     Args:
         processes: how many; one a core, or one a device where there are devices and cores.
@@ -57,7 +57,7 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
         ConfigError: more processes than cores.
     """
     cores = sorted(os.sched_getaffinity(0))
-    n_cores = min(len(cores), _granted() or len(cores))
+    n_cores = min(len(cores), granted() or len(cores))
     n_places = processes or min(len(devices), n_cores) or n_cores
     if n_places > n_cores:
         raise ConfigError(
@@ -74,14 +74,6 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
         )
         for k, size in enumerate(sizes)
     )
-
-
-def _granted() -> int | None:
-    """Cores that Slurm grants to each task of the job, None outside of one."""
-    for name in GRANT_VARIABLES:
-        if (value := os.environ.get(name, "")).isdecimal():
-            return max(1, int(value))
-    return None
 
 
 @EXECUTORS.register("local")
@@ -223,5 +215,5 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment(place: Place) -> dict[str, str]:
-    threads = dict.fromkeys(THREAD_VARIABLES, str(place.n_cores))
+    threads = dict.fromkeys(THREAD_VARIABLES, str(within_ceiling(place.n_cores)))
     return threads if place.device is None else {**threads, "CUDA_VISIBLE_DEVICES": place.device}

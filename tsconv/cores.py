@@ -1,0 +1,36 @@
+"""The cores that this process may keep busy, which need not be those that it could run on.
+
+A batch system need not confine a job to the cores that it grants: who would take all that the
+affinity mask holds, takes others'.
+"""
+
+import os
+
+THREADS = "OMP_NUM_THREADS"
+"""Of PyTorch, and of what else it loads, if it is set before that."""
+
+
+def granted() -> int | None:
+    """Cores that Slurm, PBS or LSF grants to a task of this job on its node; None outside a job."""
+    said = os.environ.get
+    values = [said("SLURM_CPUS_PER_TASK", ""), said("SLURM_CPUS_ON_NODE", "")]
+    if "PBS_JOBID" in os.environ:
+        values += [said("NCPUS", ""), said("PBS_NUM_PPN", "")]  # of OpenPBS, of Torque
+    values += said("LSB_MCPU_HOSTS", "").split()[1:2]  # host, slots, host ...: first where it runs
+    return next((max(1, int(value)) for value in values if value.isdecimal()), None)
+
+
+def within_ceiling(n_threads: int) -> int:
+    """So many threads, or what OMP_NUM_THREADS allows each process if that is less."""
+    ceiling = os.environ.get(THREADS, "").partition(",")[0].strip()
+    return min(n_threads, int(ceiling)) if ceiling.isdecimal() and int(ceiling) else n_threads
+
+
+def keep_to_grant() -> None:
+    """Have PyTorch, once it is loaded, take no more threads than were granted.
+
+    Where OMP_NUM_THREADS is set, it says how many.
+    """
+    n_cores = granted()
+    if n_cores is not None and n_cores < len(os.sched_getaffinity(0)):
+        os.environ.setdefault(THREADS, str(n_cores))
