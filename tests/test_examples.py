@@ -34,3 +34,13 @@ def test_shell_example_runs(path: Path) -> None:  # those for Slurm: tests/slurm
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout
+
+
+STEPS = [path for path in sorted(EXAMPLES.rglob("*.sh")) if "\nsrun " in path.read_text()]
+
+
+@pytest.mark.parametrize("path", STEPS, ids=lambda path: path.name)
+def test_a_jobs_steps_have_its_cores(path: Path) -> None:
+    before, _, _ = path.read_text().partition("\nsrun ")
+
+    assert "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK" in before

@@ -18,6 +18,7 @@ options=("${@:3}" ${STEPS:+--set training.steps="$STEPS"})
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 address=$(scontrol show node "$head" | sed -n 's/.*NodeAddr=\([^ ]*\).*/\1/p') # where Slurm finds it
 export RENDEZVOUS="$address:$((20000 + SLURM_JOB_ID % 20000))" # a port that no other job takes
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK # which srun does not take over since Slurm 22.05
 export PROCESSES=${SLURM_GPUS_ON_NODE:-1}
 export OMP_NUM_THREADS=$((SLURM_CPUS_PER_TASK / PROCESSES > 0 ? SLURM_CPUS_PER_TASK / PROCESSES : 1))
 
