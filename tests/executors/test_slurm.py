@@ -227,19 +227,33 @@ def _run_task(tools, folder, program, *, lines=(), **environment):
     return done.returncode, said.read_text().splitlines() if said.exists() else []
 
 
-def test_the_queue_is_read_by_task(tools):
-    _tool(tools, "squeue", "printf '4_0|RUNNING|n1|None\\n4_1|PENDING||Priority\\n'")
+def test_the_queue_is_read_by_task_whoever_submitted_it(tools, tmp_path):
+    rows = "4_0|RUNNING|n1|None\\n4_1|PENDING||Priority\\n"
+    _tool(tools, "squeue", f"echo $* >{tmp_path}/asked; printf '{rows}'")
 
-    queue = slurm.read_queue()
+    queue = slurm.read_queue(["4_0", "4_1", "4_2", "3_0"])
 
+    assert list(queue) == ["4_0", "4_1", "4_2", "3_0"]
     assert (queue["4_0"].state, queue["4_0"].node) == ("RUNNING", "n1")
     assert (queue["4_1"].state, queue["4_1"].reason) == ("PENDING", "Priority")
+    assert queue["4_2"] is None
+    assert queue["3_0"] is None
+    asked = (tmp_path / "asked").read_text()
+    assert "--jobs=3,4," in asked
+    assert "--user" not in asked
+
+
+def test_one_array_that_is_gone_is_no_error(tools):
+    refuse = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+    _tool(tools, "squeue", f"case $* in *,*) ;; *) {refuse} ;; esac")  # as squeue of 22.05 does
+
+    assert slurm.read_queue(["4_0"]) == {"4_0": None}
 
 
 def test_without_slurm_there_is_no_queue(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
 
-    assert slurm.read_queue() is None
+    assert slurm.read_queue(["4_0"]) is None
     assert slurm.max_array_size() == slurm.MAX_ARRAY_SIZE
 
 

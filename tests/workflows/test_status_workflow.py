@@ -5,8 +5,12 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
-from tsconv.errors import RunError
+from tsconv.cli import job_tables
+from tsconv.cli.main import app
+from tsconv.errors import ConfigError, RunError
+from tsconv.executors.site import Site
 from tsconv.executors.slurm import Queued
 from tsconv.runs.host import node_name
 from tsconv.workflows import status as workflow
@@ -14,6 +18,7 @@ from tsconv.workflows.benchmark import plan_cells
 from tsconv.workflows.packing import share_out
 from tsconv.workflows.schedule import remember, share_of
 from tsconv.workflows.status import status
+from tsconv.workflows.submit import resubmit, submit
 
 FLAGS = {"datasets": ["GunPoint"], "networks": ["tcn"], "seeds": [0, 1], "members": [1]}
 PROGRESS = {"member": 0, "members": 1, "epoch": 1, "step": 2, "n_steps": 9, "loss": None}
@@ -21,7 +26,7 @@ PROGRESS = {"member": 0, "members": 1, "epoch": 1, "step": 2, "n_steps": 9, "los
 
 @pytest.fixture
 def schedule(tmp_path, monkeypatch):
-    monkeypatch.setattr(workflow, "read_queue", lambda: None)
+    monkeypatch.setattr(workflow, "read_queue", lambda jobs: None)
     schedule = plan_cells(None, FLAGS, tmp_path / "out")
     remember(schedule)
     return schedule
@@ -86,11 +91,54 @@ def test_a_failure_is_told_with_its_reason(schedule, cell):
     assert first.last_lines == ("a", "b")
 
 
+def test_a_failure_in_a_job_is_told_by_its_traceback_and_not_by_the_log_of_its_task(
+    schedule, cell, task, capsys
+):
+    failure = {"kind": "E", "message": "m", "traceback": "of\nit", "time": "2026-01-02T00:00:00"}
+    cell.failure.write_text(json.dumps(failure))
+    (task / "events" / "0.txt").write_text("2026-01-01T00:00:00+0000 5_0 n1 started\n")
+    (task / "logs" / "5_0.log").write_text("of another cell\n")
+
+    first = _first(schedule)
+    job_tables.progress(status(schedule.folder))
+
+    assert (first.state, first.last_lines) == ("failed", ("of", "it"))
+    assert f"  log: {task}/logs/5_0.log\n    of\n    it\n" in capsys.readouterr().out
+
+
+def test_where_squeue_does_not_answer_a_task_that_was_started_has_its_cells(schedule, task):
+    (task / "events" / "0.txt").write_text("2026-01-01T00:00:00+0000 5_0 n1 started\n")
+
+    first = _first(schedule)
+    said = CliRunner().invoke(app, ["status", str(schedule.folder)])
+
+    assert (first.state, first.why) == ("queued", "its task was started")
+    assert status(schedule.folder).asked is False
+    assert said.stderr.startswith("squeue does not answer")
+    for hand_in in (lambda: submit(schedule, Site()), lambda: resubmit(schedule.folder)):
+        with pytest.raises(ConfigError, match="squeue does not answer"):
+            hand_in()
+
+
+def test_a_cell_that_runs_in_a_job_of_another_kind_is_running(schedule, cell, task, monkeypatch):
+    monkeypatch.setattr(workflow, "read_queue", dict.fromkeys)
+    told = {
+        **PROGRESS,
+        "host": node_name(),
+        "pid": os.getpid(),
+        "job": "9",
+        "started": "2026-01-01",
+    }
+    cell.progress.write_text(json.dumps(told))
+
+    assert _first(schedule).state == "running"
+
+
 def test_a_task_in_the_queue_tells_why_it_waits_and_how_often_it_came_back(
     schedule, task, monkeypatch
 ):
     queue = {"5_0": Queued(state="PENDING", node="", reason="BeginTime")}
-    monkeypatch.setattr(workflow, "read_queue", lambda: queue)
+    monkeypatch.setattr(workflow, "read_queue", lambda jobs: queue)
     (task / "events" / "0.txt").write_text(
         "2026-01-01T00:00:00+0000 5_0 n1 started\n2026-01-01T01:00:00+0000 5_0 n2 started\n"
     )
@@ -102,7 +150,7 @@ def test_a_task_in_the_queue_tells_why_it_waits_and_how_often_it_came_back(
 
 
 def test_a_task_that_is_gone_has_stopped_and_its_log_is_told(schedule, task, monkeypatch):
-    monkeypatch.setattr(workflow, "read_queue", dict)
+    monkeypatch.setattr(workflow, "read_queue", dict.fromkeys)
     (task / "events" / "0.txt").write_text("2026-01-01T00:00:00+0000 5_0 n1 started\n")
     (task / "logs" / "5_0.log").write_text("one\ntwo\n")
 

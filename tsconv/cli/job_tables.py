@@ -74,7 +74,7 @@ def _tell_wrong(each: "CellStatus") -> None:
     where = "" if each.job is None else f", job {each.job} on {each.node or '-'}"
     requeued = f", requeued {each.requeued} times" if each.requeued else ""
     lines = [f"{each.state}: {each.cell}{where}{requeued}", f"  {each.why}"]
-    if each.last_lines:
-        lines += [f"  the end of {each.log}:" if each.log else "  traceback:"]
-        lines += [f"    {line}" for line in each.last_lines]
+    if each.log is not None:
+        lines += [f"  log: {each.log}"]
+    lines += [f"    {line}" for line in each.last_lines]
     sys.stdout.write("\n".join(lines) + "\n\n")

@@ -1,6 +1,6 @@
 """tsconv status."""
 
-from tsconv.cli import job_tables, options, render
+from tsconv.cli import console, job_tables, options, render
 
 
 def status(folder: options.Benchmark, *, json: options.Json = False) -> None:
@@ -13,3 +13,5 @@ def status(folder: options.Benchmark, *, json: options.Json = False) -> None:
 
     result = run(folder)
     render.document(result.to_dict()) if json else job_tables.progress(result)
+    if result.asked is False:
+        console.say("squeue does not answer: what is told of jobs is what files tell")

@@ -11,7 +11,7 @@ import re
 import shlex
 import string
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -241,13 +241,20 @@ def read_records(submission: Submission) -> tuple[TaskRecord, ...]:
     )
 
 
-def read_queue() -> dict[str, Queued] | None:
-    """The user's jobs and tasks of arrays, by their numbers; None where Slurm cannot be asked."""
-    said = _ask("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i|%T|%N|%r")
+def read_queue(jobs: Collection[str]) -> dict[str, Queued | None] | None:
+    """What the queue has of tasks of arrays, whoever submitted them; None of those that are gone.
+
+    Returns:
+        All of ``jobs`` by their numbers; None where Slurm cannot be asked.
+    """
+    arrays = sorted({job.partition("_")[0] for job in jobs})
+    wanted = ",".join([*arrays, *arrays[:1]])  # of one that is gone, squeue makes an error
+    said = _ask("squeue", "--noheader", "--array", f"--jobs={wanted}", "--format=%i|%T|%N|%r")
     if said is None:
         return None
     rows = (line.strip().split("|") for line in said.splitlines() if line.count("|") == 3)
-    return {job: Queued(state=state, node=node, reason=why) for job, state, node, why in rows}
+    found = {job: Queued(state=state, node=node, reason=why) for job, state, node, why in rows}
+    return {job: found.get(job) for job in jobs}
 
 
 def max_array_size() -> int:

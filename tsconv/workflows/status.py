@@ -30,6 +30,8 @@ STATES: Mapping[State, str] = {
     "failed": "ended by an error",
     "stopped": "begun or submitted, and held by no job any more",
 }
+Queue = Mapping[str, Queued | None]
+"""Of each task that was submitted, what the batch system's queue has of it."""
 SECONDS_UNTIL_OLD = 600.0
 """Progress of another machine's process that was told longer ago is that of a dead one."""
 LINES_OF_A_LOG, BYTES_OF_A_LOG = 5, 4096
@@ -48,7 +50,7 @@ class CellStatus:
         requeued: how often it went back into the queue: preempted, out of time, off a dead node.
         why: the message of a failure, or why it waits.
         log: of its task.
-        last_lines: of that log, where something went wrong.
+        last_lines: where something went wrong, of its traceback, else of that log.
         progress: member, members, epoch, step, n_steps, loss, rate, seconds_left; while it runs.
     """
 
@@ -71,12 +73,13 @@ class Status:
     Attributes:
         folder: of the benchmark.
         cells: the longest first.
-        asked: the batch system's queue was asked, and answered.
+        asked: whether the batch system's queue answered; None where it has nothing to tell, as
+            nothing was submitted.
     """
 
     folder: Path
     cells: tuple[CellStatus, ...]
-    asked: bool
+    asked: bool | None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,12 +111,15 @@ def status(folder: Path) -> Status:
         RunError: it is not the folder of a benchmark.
     """
     records = _records(folder)
-    queue = read_queue() if records else None
+    by_cell = {name: record for record in records for name in record.names}
+    jobs = [record.job for record in records if record.job]
+    queue = read_queue(jobs) if jobs else None
     cells = [
-        _look(task.cell.name, task.cell.directory(folder), records.get(task.cell.name), queue)
+        _look(task.cell.name, task.cell.directory(folder), by_cell.get(task.cell.name), queue)
         for task in recall(folder).tasks
     ]
-    return Status(folder=folder, cells=tuple(cells), asked=queue is not None)
+    asked = queue is not None if jobs else None
+    return Status(folder=folder, cells=tuple(cells), asked=asked)
 
 
 def submissions(folder: Path) -> tuple[Submission, ...]:
@@ -125,21 +131,17 @@ def submissions(folder: Path) -> tuple[Submission, ...]:
     )
 
 
-def _records(folder: Path) -> dict[str, TaskRecord]:
-    """Of each cell, the task that was submitted last with it."""
-    found = {}
-    for submission in submissions(folder):
-        for record in read_records(submission):
-            if record.job is not None:
-                found.update(dict.fromkeys(record.names, record))
-    return found
+def _records(folder: Path) -> tuple[TaskRecord, ...]:
+    """The tasks that were submitted, in order."""
+    records = (record for each in submissions(folder) for record in read_records(each))
+    return tuple(record for record in records if record.job is not None)
 
 
 def _look(
     name: str,
     directory: RunDir,
     task: TaskRecord | None,
-    queue: Mapping[str, Queued] | None,
+    queue: Queue | None,
 ) -> CellStatus:
     known = CellStatus(cell=name, state="waiting")
     if task is not None:
@@ -168,7 +170,7 @@ def _look(
         if before:
             return dataclasses.replace(known, state="queued", why=why)
     if failure:
-        lines = _last_lines(known.log) or tuple(failure["traceback"].splitlines())
+        lines = tuple(failure["traceback"].splitlines()) or _last_lines(known.log)
         why = f"{failure['kind']}: {failure['message']}"
         return dataclasses.replace(
             known, state="failed", why=why, last_lines=lines[-LINES_OF_A_LOG:]
@@ -180,17 +182,18 @@ def _look(
     )
 
 
-def _requeued(task: TaskRecord, queue: Mapping[str, Queued] | None) -> int:
+def _requeued(task: TaskRecord, queue: Queue | None) -> int:
     """How often a task was put back into the queue after it had started."""
     entry = None if queue is None else queue.get(task.job or "")
     is_back = task.last == "requeued" if entry is None else entry.state == "PENDING"
     return task.starts if is_back else max(0, task.starts - 1)
 
 
-def _waits(task: TaskRecord, queue: Mapping[str, Queued] | None) -> str | None:
+def _waits(task: TaskRecord, queue: Queue | None) -> str | None:
     """Why a task's cell is not trained yet; None if the task is over."""
     if queue is None:  # nobody to ask: it waits unless it is known to have ended
-        return "submitted" if task.last in (None, "requeued") else None
+        words = {None: "submitted", "requeued": "submitted", "started": "its task was started"}
+        return words.get(task.last)
     entry = queue.get(task.job or "")
     if entry is None:
         return None
@@ -207,10 +210,10 @@ def _gone(task: TaskRecord | None) -> str:
     return "its task was cancelled, killed or lost" if task.starts else "its task never started"
 
 
-def _alive(progress: Mapping[str, Any], queue: Mapping[str, Queued] | None) -> bool:
+def _alive(progress: Mapping[str, Any], queue: Queue | None) -> bool:
     """Whether the process that told this is still there."""
-    if progress["job"] and queue is not None:
-        entry = queue.get(progress["job"])
+    if queue is not None and progress["job"] in queue:
+        entry = queue[progress["job"]]
         return entry is not None and entry.state == "RUNNING" and entry.node == progress["host"]
     if progress["host"] == node_name():
         try:

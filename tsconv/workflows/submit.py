@@ -112,7 +112,7 @@ def submit(
     limit = slurm.seconds_of(str(site.sbatch["time"]))
     processes = processes or _processes(site)
     remember(schedule)
-    held = _held(status(schedule.folder))
+    held = _held(_ask(schedule.folder))
     left = [task for task in schedule.left if task.cell.name not in held]
     packed = _pack(schedule, left, limit, processes=processes, at_once=site.max_parallel)
     submission: Submission | None = None
@@ -150,9 +150,7 @@ def resubmit(folder: Path, *, failed: bool = False, dry_run: bool = False) -> Su
     schedule, found = recall(folder), submissions(folder)
     if not found:
         raise RunError(f"{folder}: expected a submission to repeat, found none; see tsconv submit")
-    seen, submission = status(folder), found[-1]
-    if not seen.asked:
-        raise ConfigError("squeue does not answer; expected Slurm, to see what jobs hold")
+    seen, submission = _ask(folder), found[-1]
     again = {each.cell for each in seen.of("stopped", "waiting")}
     again |= {each.cell for each in seen.of("failed") if failed}
     left = [task for task in schedule.left if task.cell.name in again]
@@ -189,6 +187,16 @@ def _may_download(site: Site) -> bool:
 
 def _absent(left: Sequence[Task]) -> tuple[str, ...]:
     return tuple(entry.name for entry in absent(task.cell.data for task in left))
+
+
+def _ask(folder: Path) -> Status:
+    """What has become of the cells, where it is known what jobs hold."""
+    seen = status(folder)
+    if seen.asked is False:
+        raise ConfigError(
+            f"{folder}: squeue does not answer; expected Slurm, to see what jobs hold of it already"
+        )
+    return seen
 
 
 def _held(seen: Status) -> set[str]:
