@@ -17,7 +17,7 @@ from tsconv.data.format import write_file
 from tsconv.errors import ConfigError, DataError, RunError, RunHeldError, UnknownNameError
 from tsconv.executors.local import Local
 from tsconv.runs.lock import held
-from tsconv.runs.paths import RunDir
+from tsconv.runs.paths import BenchmarkDir, RunDir
 from tsconv.workflows.benchmark import Progress, make_executor, run, schedule
 from tsconv.workflows.collect import COLUMNS, collect, write_table
 from tsconv.workflows.cost import CORE, GPU, Shape, correction, estimate_seconds
@@ -199,14 +199,36 @@ def test_a_cell_that_was_never_begun_may_change(data, tmp_path):
     assert {task.cell.config.training.steps for task in recall(tmp_path / "out").tasks} == {4}
 
 
-def test_a_share_of_the_cells_is_remembered_too(data, tmp_path):
+def test_who_does_a_share_remembers_all_cells(data, tmp_path):
     share = share_of(schedule(make_plan(data), tmp_path / "out"), "2", 0)
 
     run(share, Local(processes=1))
 
-    assert recall(tmp_path / "out").tasks[0].finished
+    known = recall(tmp_path / "out").tasks
+    assert len(known) == 2
+    assert [task.cell for task in known if task.finished] == [share.tasks[0].cell]
     with pytest.raises(ConfigError, match="now asked for 4"):
         schedule(make_plan(data, settings={**SETTINGS, "training": {"steps": 4}}), tmp_path / "out")
+
+
+def test_cells_that_are_remembered_already_are_not_written_again(data, tmp_path):
+    plan = schedule(make_plan(data), tmp_path / "out")
+    remember(plan)
+
+    with held(BenchmarkDir(tmp_path / "out").lock):  # who would write waits for this
+        remember(share_of(plan, "2", 1))
+
+
+def test_a_cell_of_which_nothing_can_be_written_is_a_failure(data, tmp_path):
+    share = share_of(schedule(make_plan(data), tmp_path / "out"), "2", 0)
+    place = share.tasks[0].cell.directory(tmp_path / "out").path
+    place.parent.mkdir(parents=True)
+    place.write_text("no folder")
+
+    result = run(share, Local(processes=1))
+
+    assert list(result.failed) == [share.tasks[0].cell.name]
+    assert result.table["failure"].item() == "not begun"
 
 
 def test_a_cell_that_fails_is_a_row_and_stops_nothing_and_is_tried_again(data, tmp_path):

@@ -230,9 +230,9 @@ def run(
 def _collect(schedule: Schedule) -> tuple[pd.DataFrame, tuple[Path, ...]]:
     """The table of the cells, and the files that hold it."""
     own = [task.cell.directory(schedule.folder) for task in schedule.tasks]
-    places = own if schedule.share else find_runs(schedule.folder)
+    places = own if schedule.whole else find_runs(schedule.folder)
     table = tabulate((place, schedule.folder) for place in places)
-    if schedule.share:
+    if schedule.whole:
         return table, ()
     return table, write_tables(table, BenchmarkDir(schedule.folder).results)
 

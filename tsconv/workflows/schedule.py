@@ -41,13 +41,13 @@ class Schedule:
         folder: of the benchmark.
         tasks: all cells, or those of a share.
         processes: side by side.
-        share: this is some of the cells only; others do the rest.
+        whole: of all cells where this is a share of them, and others do the rest; else None.
     """
 
     folder: Path
     tasks: tuple[Task, ...]
     processes: int = 1
-    share: bool = False
+    whole: "Schedule | None" = None
 
     @property
     def left(self) -> tuple[Task, ...]:
@@ -71,7 +71,7 @@ class Schedule:
             if name not in tasks:
                 hint = did_you_mean(name, tasks)
                 raise ConfigError(f"expected a cell of {self.folder}, found {name!r}{hint}")
-        return dataclasses.replace(self, tasks=tuple(tasks[name] for name in wanted), share=True)
+        return dataclasses.replace(self, tasks=tuple(tasks[name] for name in wanted), whole=self)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, fit for JSON."""
@@ -97,9 +97,9 @@ def arrange(cells: Iterable[tuple[Cell, float]], folder: Path) -> Schedule:
 
 
 def remember(schedule: Schedule) -> None:
-    """Keep the cells of a schedule in its folder, beside those that it knows already."""
+    """Keep the cells of a whole schedule in its folder, beside those that it knows already."""
     directory = BenchmarkDir(schedule.folder)
-    new = {task.cell.name: _describe(task) for task in schedule.tasks}
+    new = {task.cell.name: _describe(task) for task in (schedule.whole or schedule).tasks}
     if new.items() <= _read_known(directory).items():
         return
     with held(directory.lock, patience=None):
