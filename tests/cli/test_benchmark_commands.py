@@ -103,6 +103,17 @@ def test_a_dry_run_runs_nothing(folder):
     assert not (folder / "dry").exists()
 
 
+def test_a_dry_run_for_slurm_writes_the_scripts(folder):
+    plan, out = folder / "plan.toml", folder / "scripts"
+
+    done = run("benchmark", plan, "--executor", "slurm", "--out", out, "--dry-run", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["tasks"]) == 2
+    assert "nothing is submitted" in done.stderr
+    assert (out / "slurm" / "1" / "submit.sh").exists()
+
+
 @pytest.mark.parametrize("site", ["", "[default.environment]\nTSCONV_OFFLINE = 0\n"])
 def test_sets_that_tasks_would_lack_are_warned_of_unless_they_may_download(folder, site):
     (folder / "site.toml").write_text(site)
@@ -137,6 +148,11 @@ def test_sets_that_tasks_would_lack_are_refused_offline(folder):
         (["benchmark", "-d", "GunPoint", "--recipe", "fats"], "did you mean 'fast'"),
         (["benchmark", "-d", "GunPoint", "--executor", "locla"], "did you mean 'local'"),
         (["benchmark", "-d", "GunPoint", "--processes", "9999"], "expected at most"),
+        (["benchmark", "-d", "GunPoint", "--executor", "slurm", "--gpu", "0"], "found --gpu,"),
+        (
+            ["benchmark", "-d", "GunPoint", "--executor", "slurm", "--tasks", "2", "--task", "0"],
+            "found --tasks and --task, expected none of it",
+        ),
         (["collect", "absent"], "absent: expected a folder"),
         (["compare"], "expected a table"),
         (["compare", "absent.csv"], "absent.csv"),

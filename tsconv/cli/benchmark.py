@@ -2,12 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsconv.cli import board, console, options, render
 from tsconv.cli.submit import hand_in
+from tsconv.errors import ConfigError
 from tsconv.stopping import EXIT_CODE
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ Tasks = Annotated[
 TaskNumber = Annotated[
     int | None, typer.Option("--task", help="Do this task's cells only, counted from 0.", min=0)
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells and their cost, and stop.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Show the cells and their cost, and stop; for Slurm, write the scripts."
+    ),
+]
 
 
 CELLS_FAILED = 3
@@ -79,8 +85,18 @@ def benchmark(
     from tsconv.workflows.place import refuse_several
 
     refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
-    if executor in workflow.BATCH_SYSTEMS and not dry_run:
-        hand_in(plan, flags, out=out, file=site, profile=profile, processes=processes, json=json)
+    if executor in workflow.BATCH_SYSTEMS:
+        _refuse_for_batch(executor, {"--gpu": gpu, "--tasks": tasks, "--task": task})
+        hand_in(
+            plan,
+            flags,
+            out=out,
+            file=site,
+            profile=profile,
+            processes=processes,
+            dry_run=dry_run,
+            json=json,
+        )
         return
     # All tasks of an array must share the cells out alike, whether or not their nodes have GPUs.
     schedule = workflow.plan_cells(plan, flags, out, gpus=None if tasks is None else False)
@@ -94,6 +110,15 @@ def benchmark(
     with board.watching(schedule) as on_event:
         result = workflow.run(schedule, workers, on_event=on_event)
     _conclude(result, json=json)
+
+
+def _refuse_for_batch(executor: str, given: dict[str, Any]) -> None:
+    """Raise ConfigError for options that only cells run here and now could follow."""
+    if astray := [name for name, value in given.items() if value not in (None, [])]:
+        raise ConfigError(
+            f"--executor {executor}: found {' and '.join(astray)}, expected none of it: all cells "
+            "are shared out into tasks, and GPUs asked for by the site's profile or tsconv submit"
+        )
 
 
 def _conclude(result: "Benchmarked", *, json: bool) -> None:
