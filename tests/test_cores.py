@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tsconv.cores import granted, keep_to_grant, within_ceiling
+from tsconv.cores import granted, settle_threads, within_ceiling
 
 SAID = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", "PBS_NUM_PPN", "LSB_MCPU_HOSTS")
 
@@ -56,6 +56,19 @@ def test_threads_are_set_where_less_is_granted_than_is_there(monkeypatch, grante
             monkeypatch.setenv(name, value)
     monkeypatch.setattr("os.environ", {**os.environ})  # what is set is gone after the test
 
-    keep_to_grant()
+    settle_threads()
 
     assert os.environ.get("OMP_NUM_THREADS") == after
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_wait_idly_unless_told_otherwise(monkeypatch, given, spins):
+    others = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
+    monkeypatch.setattr("os.environ", {**others, **given})
+
+    settle_threads()
+
+    assert os.environ.get("GOMP_SPINCOUNT") == spins

@@ -32,7 +32,7 @@ from tsconv.cli.resubmit import resubmit
 from tsconv.cli.status import status
 from tsconv.cli.submit import submit
 from tsconv.cli.train import train
-from tsconv.cores import keep_to_grant
+from tsconv.cores import settle_threads
 from tsconv.errors import Stopped, TSConvError
 from tsconv.stopping import EXIT_CODE, ignore_more, listening
 
@@ -121,7 +121,7 @@ app.add_typer(datasets.app, name="datasets")
 
 def main() -> None:
     """What `tsconv` runs."""
-    keep_to_grant()
+    settle_threads()
     try:
         app()
     except KeyboardInterrupt:  # before a command began

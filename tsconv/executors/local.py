@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tsconv.cores import granted, within_ceiling
+from tsconv.cores import granted, usable, within_ceiling
 from tsconv.errors import ConfigError, Stopped
 from tsconv.executors.executor import EXECUTORS, Event, Job, Kind
 
@@ -46,8 +46,9 @@ class Place:
 def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tuple[Place, ...]:
     """The cores that this process may use, shared out.
 
-    Where a batch system grants fewer than the affinity mask holds, that many are used, and none is
-    chosen, since others' jobs run there.
+    All get as many, since that number decides the last digits of results, and which place a job
+    gets must not. Where a batch system grants fewer than the affinity mask holds, that many are
+    used, and none is chosen, since others' jobs run there.
 
     Args:
         processes: how many; one a core, or one a device where there are devices and cores.
@@ -56,7 +57,7 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
     Raises:
         ConfigError: more processes than cores.
     """
-    cores = sorted(os.sched_getaffinity(0))
+    cores = usable()
     n_cores = min(len(cores), granted() or len(cores))
     n_places = processes or min(len(devices), n_cores) or n_cores
     if n_places > n_cores:
@@ -65,14 +66,13 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
             "process may use, one each"
         )
     confined = n_cores == len(cores)
-    sizes = [len(range(k, n_cores, n_places)) for k in range(n_places)]
     return tuple(
         Place(
-            n_cores=size,
+            n_cores=n_cores // n_places,
             cores=tuple(cores[k::n_places]) if confined else None,
             device=devices[k % len(devices)] if devices else None,
         )
-        for k, size in enumerate(sizes)
+        for k in range(n_places)
     )
 
 
