@@ -4,25 +4,36 @@ import os
 import sys
 
 import pytest
+import torch
 from test_train_workflow import make_config, make_toy_set, weights
 
+from tsconv.classifier import resolve_network
+from tsconv.config import load_config
 from tsconv.data.format import Schema
+from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import ConfigError, TrainingError
 from tsconv.runs.paths import RunDir
+from tsconv.training.batches import Batch
 from tsconv.training.distributed import Group
 from tsconv.training.loop import Watch
+from tsconv.training.precision import choose_arithmetic
 from tsconv.workflows import side_by_side
 from tsconv.workflows.job import Order
 from tsconv.workflows.side_by_side import share_out
 from tsconv.workflows.train import train
 
-TWO = min(2, len(os.sched_getaffinity(0)))
+TWO = 2
+
+needs_two_cores = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < TWO, reason="two processes side by side need two cores"
+)
 
 
 def files(run):
     return sorted(str(path.relative_to(run)) for path in run.rglob("*"))
 
 
+@needs_two_cores
 def test_members_side_by_side_make_the_run_that_one_process_makes(tmp_path):
     data, config = make_toy_set(tmp_path), make_config(members=3)
     alone = train(data, config, out=tmp_path / "alone")
@@ -38,6 +49,7 @@ def test_members_side_by_side_make_the_run_that_one_process_makes(tmp_path):
     assert {member for member, *_ in steps} == {0, 1, 2}
 
 
+@needs_two_cores
 def test_members_that_are_there_are_kept(tmp_path):
     data, config = make_toy_set(tmp_path), make_config(members=3)
     train(data, config, out=tmp_path / "run", member=1)
@@ -49,6 +61,7 @@ def test_members_that_are_there_are_kept(tmp_path):
     assert RunDir(tmp_path / "run").weights(1).stat().st_mtime_ns == before
 
 
+@needs_two_cores
 def test_a_run_in_the_way_is_taken_away_once(tmp_path):
     data = make_toy_set(tmp_path)
     train(data, make_config(seed=1), out=tmp_path / "run")
@@ -59,6 +72,7 @@ def test_a_run_in_the_way_is_taken_away_once(tmp_path):
     assert weights(tmp_path / "run") == weights(tmp_path / "fresh")
 
 
+@needs_two_cores
 def test_a_table_is_read_as_this_process_was_told(tmp_path):
     data, config = make_toy_set(tmp_path), make_config(valid_fraction=0.0)
     valid = tmp_path / "Toy_TEST.csv"
@@ -70,19 +84,21 @@ def test_a_table_is_read_as_this_process_was_told(tmp_path):
     assert weights(tmp_path / "run") == weights(tmp_path / "alone")
 
 
+@needs_two_cores
 def test_an_error_of_a_member_is_raised_here_as_it_was_there(tmp_path):
     config = make_config("training.lr=1e30", "training.steps=20", members=2)
 
-    with pytest.raises(TrainingError, match=r"member 0, epoch .*: the training loss is"):
+    with pytest.raises(TrainingError, match=r"member \d, epoch .*: the training loss is"):
         train(make_toy_set(tmp_path), config, out=tmp_path / "run", processes=TWO)
 
 
+@needs_two_cores
 def test_a_worker_that_dies_is_told_of_with_its_log(tmp_path, monkeypatch):
     dying = (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
     monkeypatch.setattr(side_by_side, "WORKER", dying)
 
-    with pytest.raises(TrainingError, match=r"member 0: .* signal 9; .*worker-0.log"):
-        train(make_toy_set(tmp_path), make_config(), out=tmp_path / "run", processes=1)
+    with pytest.raises(TrainingError, match=r"member \d: .* signal 9; .*worker-\d.log"):
+        train(make_toy_set(tmp_path), make_config(), out=tmp_path / "run", processes=TWO)
 
 
 def test_one_member_is_not_shared_out(tmp_path):
@@ -100,9 +116,13 @@ def test_a_processor_and_gpus_are_not_asked_for_together(tmp_path):
 class Prepared:
     """As much of a preparation as is looked at."""
 
-    def __init__(self, **settings):
-        self.config = make_config(*(f"training.{key}={value}" for key, value in settings.items()))
-        self.data = None
+    def __init__(self, n_instances=50, **settings):
+        settings = [f"training.{key}={value}" for key, value in settings.items()]
+        self.config = resolve_network(load_config(settings=None, overrides=settings), 150)
+        self.data = Batch(x=torch.zeros(n_instances, 1, 150))
+        self.arithmetic = choose_arithmetic("cpu")
+        self.preprocessing = Preprocessing(scale="none", mean=(0.0,), std=(1.0,))
+        self.classes = ("down", "up")
         self.group = Group()
 
 
@@ -134,7 +154,35 @@ def test_no_more_processes_than_members_share_out_the_cores(monkeypatch):
 
     executor = share_out(Prepared(device="cpu"), 3, 8, ())
 
-    assert sorted(place.n_cores for place in executor.places) == [2, 3, 3]
+    assert [place.n_cores for place in executor.places] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "members", "settings", "n_processes"),
+    [
+        (2, 5, {}, 2),
+        (64, 5, {}, 5),
+        (1, 5, {}, 0),  # OMP_NUM_THREADS=1: as asked for
+        (64, 1, {}, 0),
+        (64, 5, {"steps": 10}, 0),  # done before processes have started
+        (64, 5, {"n_instances": 2**20}, 0),  # each process would hold them
+    ],
+)
+def test_long_trainings_on_processors_have_a_process_a_member(
+    monkeypatch, n_threads, members, settings, n_processes
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(64)})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+
+    executor = share_out(Prepared(device="cpu", **settings), members, None, ())
+
+    assert (executor.processes if executor else 0) == n_processes
+
+
+def test_one_process_is_this_one(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+
+    assert share_out(Prepared(device="cpu"), 5, 1, ()) is None
 
 
 def test_an_order_is_the_same_after_its_way_through_json(tmp_path):

@@ -19,7 +19,8 @@ Member = Annotated[
     typer.Option(help="Train this member only, counted from 0; others may run at once.", min=0),
 ]
 Processes = Annotated[
-    int | None, typer.Option(help="Members side by side, a process and cores each.", min=1)
+    int | None,
+    typer.Option(help="Members side by side, a process each; 1 for none; what suits.", min=1),
 ]
 Devices = Annotated[
     list[str] | None,

@@ -38,6 +38,7 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
                 config,
                 out=directory.path,
                 resample=document["resample"],
+                processes=1,
                 watch=watch,
                 stop=stop,
             )

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tsconv import errors
 from tsconv.classifier import Preparation
 from tsconv.errors import ConfigError, TrainingError, TSConvError
@@ -20,7 +22,13 @@ from tsconv.training.loop import EpochRecord, Watch
 from tsconv.training.members import most_together
 from tsconv.training.precision import ANY_GPU, visible_gpus
 from tsconv.workflows.conclude import MemberSummary
+from tsconv.workflows.cost import Shape, estimate_seconds
 from tsconv.workflows.job import WORKER, Order
+
+LEAST_SECONDS = 60.0
+"""Estimated for all members, below which processes take longer to start than they save."""
+MOST_BYTES = 2**31
+"""Of series that all processes together hold, unless they are asked for."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,34 +38,55 @@ def share_out(
 ) -> Local | None:
     """The processes that train members side by side, None where this one does it all.
 
-    Unless asked for, they are a GPU each of this node, where there are several and one could not
-    train all members together.
+    Threads that share out every operation of a small network wait for each other most of the time,
+    and for whatever else the machine does. Processes with a member each wait for nobody.
 
     Args:
         preparation: of the run.
-        n_members: to be trained.
-        processes: how many at once, None for one a GPU or, without GPUs, this process alone.
+        n_members: of the run that are asked for; how many are there already changes nothing.
+        processes: how many at once, 1 for this process alone, None for what suits.
         devices: GPUs as CUDA_VISIBLE_DEVICES names them, () for all that this process sees.
 
     Raises:
-        ConfigError: more processes than cores, a device named twice, or processes by torchrun.
+        ConfigError: more processes than cores, a processor and GPUs, or processes by torchrun.
     """
-    asked, training = processes is not None or bool(devices), preparation.config.training
-    if asked and preparation.group.place.size > 1:
+    device, size = preparation.config.training.device, preparation.group.place.size
+    asked = processes is not None or bool(devices)
+    if asked and size > 1:
         raise ConfigError(
-            f"found {preparation.group.place.size} processes that torchrun started, which train "
-            "each member together; expected torchrun or members side by side, not both"
+            f"found {size} processes that torchrun started, which train each member together; "
+            "expected torchrun or members side by side, not both"
         )
-    if devices and training.device not in ANY_GPU:
-        raise ConfigError(f"found both device {training.device} and GPUs to share out")
-    if not devices and training.device in ANY_GPU:
+    if devices and device not in ANY_GPU:
+        raise ConfigError(f"found both device {device} and GPUs to share out")
+    if size > 1 or (processes == 1 and not devices):
+        return None
+    if not devices and device in ANY_GPU:
         devices = visible_gpus()
-    if not asked:
-        together = most_together(preparation.data, training.batch_size)
-        if len(devices) < 2 or n_members <= together or preparation.group.place.size > 1:
-            return None
+    if not asked and not _pays(preparation, n_members, devices):
+        return None
     whole = Local(processes=processes, devices=devices)
-    return Local(processes=max(1, min(whole.processes, n_members)), devices=devices)
+    most = n_members if processes or devices else min(n_members, torch.get_num_threads())
+    return Local(processes=max(1, min(whole.processes, most)), devices=devices)
+
+
+def _pays(preparation: Preparation, n_members: int, devices: Sequence[str]) -> bool:
+    """Whether members are trained side by side though nobody asked for it."""
+    config, data = preparation.config, preparation.data
+    if devices:
+        together = most_together(data, config.training.batch_size)
+        return len(devices) > 1 and n_members > together
+    n_threads = torch.get_num_threads()
+    if preparation.arithmetic.device.type != "cpu" or min(n_members, n_threads) < 2:
+        return False
+    shape = Shape(
+        n_train=len(data),
+        n_channels=preparation.preprocessing.n_channels,
+        n_timepoints=data.x.shape[-1],
+        n_classes=len(preparation.classes),
+    )
+    is_small = data.x.nbytes * min(n_members, n_threads) <= MOST_BYTES
+    return is_small and estimate_seconds(config, shape) >= LEAST_SECONDS
 
 
 def train_side_by_side(order: Order, members: Sequence[int], executor: Local, watch: Watch) -> None:

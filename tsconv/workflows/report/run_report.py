@@ -125,7 +125,7 @@ def describe_training(outcome: Outcome) -> dict[str, Any]:
         about["validation part"] = f"{config.valid_fraction:.0%} of the training part"
     seconds = [member.history[-1].seconds for member in members if member.history]
     if seconds:
-        about["training time"] = f"{duration(sum(seconds))}, all members together"
+        about["training time"] = f"{duration(sum(seconds))}, members added up"
     return about
 
 
