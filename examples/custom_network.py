@@ -27,13 +27,16 @@ class FCN(Network):
         (N, C, L) -> (N, K).
     """
 
-    paper = "Wang, Yan & Oates, Time series classification from scratch, IJCNN 2017"
+    paper = (
+        "Wang, Yan & Oates, Time series classification from scratch with deep neural networks: a "
+        "strong baseline, IJCNN 2017, https://arxiv.org/abs/1611.06455"
+    )
 
     def __init__(self, n_channels: int, n_classes: int, *, width: int = 128) -> None:
         super().__init__()
         widths = (n_channels, width, 2 * width, width)
         self.convolutions = nn.ModuleList(
-            Convolution(widths[k], widths[k + 1], kernel_size)
+            Convolution(widths[k], widths[k + 1], kernel_size, bias=False)  # the norm adds one
             for k, kernel_size in enumerate((8, 5, 3))
         )
         self.norms = nn.ModuleList(BatchNorm(each) for each in widths[1:])

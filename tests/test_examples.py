@@ -1,6 +1,7 @@
 """Every example runs, with a smaller budget than it has by itself."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,23 @@ def test_python_example_runs(path: Path) -> None:
     assert ran.stdout
 
 
+def test_the_network_of_the_example_keeps_the_contract_as_a_file_of_the_package(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(EXAMPLES / "custom_network.py", tmp_path / "fcn.py")
+    program = (
+        "import sys, pytest, tsconv.networks as package; package.__path__.append(sys.argv[1]); "
+        "sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *sys.argv[2:]]))"
+    )
+    contract = Path(__file__).parent / "networks" / "test_contract.py"
+
+    ran = run([sys.executable, "-c", program, str(tmp_path), str(contract), "-k", CONTRACT])
+
+    assert ran.returncode == 0, ran.stdout
+    assert " passed" in ran.stdout
+
+
+CONTRACT = "fcn and not learns"  # its training is seconds, and the example's own run trains it
 CLUSTERS = {"slurm", "pbs", "lsf"}
 SCRIPTS = sorted(path for path in EXAMPLES.rglob("*.sh") if path.parent.name not in CLUSTERS)
 

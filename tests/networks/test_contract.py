@@ -203,7 +203,8 @@ def test_the_receptive_field_is_what_the_gradient_reaches(name):
     length = 2 * network.receptive_field + 1
     x = torch.ones(1, 1, length, requires_grad=True)
 
-    network.features(x)[..., network.receptive_field].sum().backward()
+    with fused_layers(False):  # the frequency domain rounds, so that no gradient of it is zero
+        network.features(x)[..., network.receptive_field].sum().backward()
 
     assert torch.count_nonzero(x.grad) == network.receptive_field
 
