@@ -3,9 +3,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tsconv.data.columns import NO_LABEL, Columns, resolve_columns, running_prefix
+from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
 from tsconv.data.dataset import from_series
 from tsconv.data.format import Schema
+from tsconv.data.numbering import running_prefix
 from tsconv.data.tables import read_table, to_lists, to_long, to_wide
 from tsconv.errors import FormatError
 
@@ -104,6 +105,38 @@ def test_layout_is_long_if_ids_repeat_beside_a_time(tmp_path):
 
     assert resolve(tmp_path, **long).layout == "long"
     assert resolve(tmp_path, **dated).layout == "wide"
+
+
+def numbered(prefix, n_columns):
+    return {f"{prefix}{k}": [k, k, k, k] for k in range(n_columns)}
+
+
+VISITS = {"id": [1, 1, 2, 2], "date": [1, 2, 1, 2], "label": ["u", "u", "v", "v"]}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "n_columns", "layout"),
+    [
+        ("t", 5, "wide"),
+        ("Time_", 3, "wide"),
+        ("channel_", 12, "long"),
+        ("x", 9, "long"),
+    ],
+)
+def test_repeated_ids_beside_numbered_columns_go_by_what_is_numbered(
+    tmp_path, prefix, n_columns, layout
+):
+    assert resolve(tmp_path, **VISITS, **numbered(prefix, n_columns)).layout == layout
+
+
+@pytest.mark.parametrize("prefix", ["x", ""])
+def test_numbered_columns_that_may_be_channels_or_times_are_asked_about(tmp_path, prefix):
+    columns = VISITS | numbered(prefix, 10)
+
+    with pytest.raises(FormatError, match="say --layout wide or --layout long"):
+        resolve(tmp_path, **columns)
+    assert resolve(tmp_path, Schema(layout="wide"), **columns).layout == "wide"
+    assert resolve(tmp_path, Schema(time="date"), **columns).layout == "long"
 
 
 def test_long_layout_without_id_is_refused(tmp_path):

@@ -7,20 +7,20 @@ The rules, in order, where the schema does not say (names are compared without c
 - id: a column named id, instance, case, case_id and the like; a first column without a name.
 - long layout: there is an id column whose values repeat and a time column (time, timestamp, date,
   step, index ...). Ids that never repeat count as well if every time is 0: series of one point.
+  But columns numbered like times (t0, t1 ...) are a series in a row; and where ten or more are
+  numbered otherwise (x0, x1 ...), and not as channels, --layout is asked for.
 - series: the numeric columns that are left. If most of them are numbered (t0, t1 ...), those alone.
 """
 
-import itertools
 import logging
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from tsconv.data.format import Schema
+from tsconv.data.numbering import by_prefix, numbered_among, running_prefix, split_number
 from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
@@ -51,8 +51,11 @@ TIME_NAMES = (
     "datetime",
     "index",
 )
+CHANNEL_NAMES = ("channel", "ch", "dim", "dimension", "sensor")
+"""Numbered, what many long tables call their channels, ours among them."""
+MOST_CHANNELS = 9
+"""More columns numbered by another name may as well be the time points of a row."""
 MEANINGFUL = frozenset(("label", *LABEL_NAMES, "x", "y", "", *ID_NAMES, *TIME_NAMES))
-DIGITS = "0123456789"
 NO_LABEL = ""
 """``Schema(label="")`` says that a table has no label column, as one to predict may."""
 
@@ -133,7 +136,7 @@ def _match_series(
     prefix = running_prefix(schema.series)
     if schema.layout != "long" and prefix is not None:
         numbers = columns.of_kind("number", without=others)
-        alike = [name for name in numbers if _split(name)[0] == prefix]
+        alike = [name for name in numbers if split_number(name)[0] == prefix]
         for candidates in (alike, numbers):
             if running_prefix(candidates) is not None:
                 return candidates
@@ -151,43 +154,6 @@ def _match_series(
     return schema.series
 
 
-def running_prefix(names: Sequence[str]) -> str | None:
-    """The common prefix of names that differ by an evenly running number only, else None.
-
-    '' for plain numbers such as 0, 1, 2.
-    """
-    if not names:
-        return None
-    prefix, number = _split(names[0])
-    is_whole = number is not None and number < sys.maxsize
-    if is_whole and list(names) == counted_names(prefix, int(number or 0), len(names)):
-        return prefix  # most headers
-    parts = [_split(name) for name in names]
-    if any(number is None or prefix != parts[0][0] for prefix, number in parts):
-        return None
-    numbers = [number for _, number in parts if number is not None]
-    steps = [after - before for before, after in itertools.pairwise(numbers)]
-    is_even = all(step > 0 and abs(step - steps[0]) <= 1e-3 * steps[0] for step in steps)
-    return parts[0][0] if is_even else None
-
-
-@lru_cache(maxsize=8)
-def counted_names(prefix: str, start: int, count: int) -> list[str]:
-    """``count`` names that differ by a running number; those of one set's files are the same."""
-    return [f"{prefix}{k}" for k in range(start, start + count)]
-
-
-@lru_cache(maxsize=1 << 14)
-def _split(name: str) -> tuple[str, float | None]:
-    """A name's prefix and the number at its end."""
-    prefix = name.rstrip(DIGITS)
-    if prefix == name:
-        return name, None
-    if prefix.endswith(".") and (whole := prefix[:-1].rstrip(DIGITS)) != prefix[:-1]:
-        prefix = whole
-    return prefix, float(name[len(prefix) :])
-
-
 def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
     if schema.time is not None:
         return "long"
@@ -197,7 +163,19 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
         return "wide"
     ids = columns.sample(id_column)
     is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample(time))
-    return "long" if len(set(ids)) < len(ids) or is_at_start else "wide"
+    if len(set(ids)) == len(ids) and not is_at_start:
+        return "wide"
+    numbered = numbered_among(columns.of_kind("number", without=(id_column, time)))
+    kind = split_number(numbered[0])[0].strip("_-. ").lower() if numbered else ""
+    if kind in TIME_NAMES:
+        return "wide"
+    if kind in CHANNEL_NAMES or len(numbered) <= MOST_CHANNELS:
+        return "long"
+    raise FormatError(
+        f"{columns.path}: found columns numbered {_shorten(numbered)} beside a column "
+        f"{id_column!r} that repeats and a column {time!r}; is a row an instance or a time point? "
+        "say --layout wide or --layout long"
+    )
 
 
 def _find_id(columns: Columns, layout: str) -> str | None:
@@ -262,25 +240,18 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
         )
     if lists or layout == "long":
         return lists or numbers
-    if len(numbers) >= 3 and (prefix := running_prefix(numbers)) is not None:
+    numbered = numbered_among(numbers)
+    for prefix in by_prefix(numbered or numbers):
         _refuse_text_among(columns, prefix, others)
-        return numbers
-    prefixes = [_split(name)[0] for name in numbers]
-    (usual, _), *_ = Counter(prefixes).most_common(1)
-    numbered = [name for name, each in zip(numbers, prefixes, strict=True) if each == usual]
-    if len(numbered) >= 3:
-        _refuse_text_among(columns, usual, others)
-    if len(numbered) < 3 or 2 * len(numbered) <= len(numbers) or running_prefix(numbered) is None:
-        return numbers
-    if left := [name for name, each in zip(numbers, prefixes, strict=True) if each != usual]:
+    if numbered and (left := sorted({*numbers} - {*numbered}, key=numbers.index)):
         logger.info("%s: not part of the series: %s", columns.path, _shorten(left))
-    return numbered
+    return numbered or numbers
 
 
 def _refuse_text_among(columns: Columns, prefix: str, others: tuple[str | None, ...]) -> None:
     """Raise FormatError for a column of text that is numbered as the series' columns are."""
     for name in columns.of_kind("text", without=others):
-        if _split(name)[0] == prefix and _split(name)[1] is not None:
+        if split_number(name)[0] == prefix and split_number(name)[1] is not None:
             found = next((cell for cell in columns.sample(name) if not _is_number(cell)), None)
             raise FormatError(
                 f"{columns.path}: column {name!r}: expected numbers as in the columns numbered "

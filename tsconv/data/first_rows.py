@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from tsconv.data.columns import Kind, running_prefix
+from tsconv.data.columns import Kind
+from tsconv.data.numbering import running_prefix
 from tsconv.data.numbers import COMMA, TAB, parse_json, parse_lists
 from tsconv.data.series_text import BOM
 from tsconv.errors import FormatError
