@@ -144,13 +144,24 @@ def test_long_layout_without_id_is_refused(tmp_path):
         resolve(tmp_path, Schema(layout="long"), time=[0, 1], x=[1, 2], label=["u", "u"])
 
 
-def test_unnamed_first_column_is_no_time_point(tmp_path):
-    columns = {"": [0, 1], "t0": [5, 6], "label": ["u", "v"]}
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0.1"])
+def test_unnamed_first_column_is_no_time_point(tmp_path, name):
+    columns = {name: [0, 1], "a": [5, 6], "label": ["u", "v"]}
 
     dataset = read(tmp_path, **columns)
 
     assert dataset.X.tolist() == [[[5]], [[6]]]
     assert dataset.ids.tolist() == ["0", "1"]
+
+
+def test_unnamed_columns_are_neither_series_nor_labels(tmp_path):
+    columns = {"kind": ["u", "v"], "a": [5, 6], "Unnamed: 2": [0, 1], "Unnamed: 3": ["x", "y"]}
+
+    dataset = read(tmp_path, **columns)
+
+    assert dataset.X.tolist() == [[[5]], [[6]]]
+    assert dataset.labels.tolist() == ["u", "v"]
+    assert dataset.ids is None
 
 
 TRAINED = Schema(layout="wide", label="kind", series=("t0", "t1", "t2"))

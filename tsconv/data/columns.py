@@ -13,6 +13,7 @@ The rules, in order, where the schema does not say (names are compared without c
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -55,7 +56,8 @@ CHANNEL_NAMES = ("channel", "ch", "dim", "dimension", "sensor")
 """Numbered, what many long tables call their channels, ours among them."""
 MOST_CHANNELS = 9
 """More columns numbered by another name may as well be the time points of a row."""
-MEANINGFUL = frozenset(("label", *LABEL_NAMES, "x", "y", "", *ID_NAMES, *TIME_NAMES))
+MEANINGFUL = frozenset(("label", *LABEL_NAMES, "x", "y", *ID_NAMES, *TIME_NAMES))
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
 NO_LABEL = ""
 """``Schema(label="")`` says that a table has no label column, as one to predict may."""
 
@@ -82,6 +84,11 @@ class Columns:
         pairs = zip(map(str.lower, self.kinds), self.kinds, strict=True)
         return [(folded, name) for folded, name in pairs if folded in MEANINGFUL]
 
+    @cached_property
+    def unnamed(self) -> list[str]:
+        """The columns without a name, of which pandas makes Unnamed: 0 and so on."""
+        return [name for name in self.kinds if not name or UNNAMED.fullmatch(name)]
+
     def of_kind(self, kind: Kind, without: Iterable[str | None] = ()) -> list[str]:
         """The columns of one kind in the order of the file."""
         if kind not in self.kinds.values():
@@ -107,7 +114,7 @@ def resolve_columns(columns: Columns, schema: Schema) -> Schema:
     label = (
         schema.label if schema.label is not None else _find_label(columns, layout, id_column, time)
     )
-    series = _find_series(columns, layout, (label, id_column, time, ""))
+    series = _find_series(columns, layout, (label, id_column, time, *columns.unnamed))
     logger.info(
         "%s: %s table, label column %r, id column %r", columns.path, layout, label, id_column
     )
@@ -165,7 +172,8 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
     is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample(time))
     if len(set(ids)) == len(ids) and not is_at_start:
         return "wide"
-    numbered = numbered_among(columns.of_kind("number", without=(id_column, time)))
+    others = (id_column, time, *columns.unnamed)
+    numbered = numbered_among(columns.of_kind("number", without=others))
     kind = split_number(numbered[0])[0].strip("_-. ").lower() if numbered else ""
     if kind in TIME_NAMES:
         return "wide"
@@ -179,8 +187,11 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
 
 
 def _find_id(columns: Columns, layout: str) -> str | None:
-    names = ID_NAMES if layout == "long" else (*ID_NAMES, "index", "")
-    return _find_name(columns, names)
+    if layout == "long":
+        return _find_name(columns, ID_NAMES)
+    first = next(iter(columns.kinds))
+    found = _find_name(columns, (*ID_NAMES, "index"))
+    return first if found is None and first in columns.unnamed else found
 
 
 def _find_name(
@@ -193,12 +204,12 @@ def _find_name(
 
 
 def _find_label(columns: Columns, layout: str, id: str | None, time: str | None) -> str:
-    texts = columns.of_kind("text", without=(id, time, ""))
+    texts = columns.of_kind("text", without=(id, time, *columns.unnamed))
     folded = {
         folded: name
         for kind in ("number", "text")  # of two names that differ in case the text's counts
         for folded, name in columns.meaningful
-        if columns.kinds[name] == kind and name not in (id, time, "")
+        if columns.kinds[name] == kind and name not in (id, time)
     }
     if "label" in folded:
         return folded["label"]
@@ -209,7 +220,7 @@ def _find_label(columns: Columns, layout: str, id: str | None, time: str | None)
         return texts[0]
     if not named and not texts and "y" in folded and "x" not in folded:
         return folded["y"]
-    others = columns.of_kind("number", without=(id, time, ""))
+    others = columns.of_kind("number", without=(id, time, *columns.unnamed))
     raise FormatError(f"{columns.path}: {_label_question(columns, named or texts, others)}")
 
 
