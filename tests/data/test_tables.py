@@ -164,6 +164,47 @@ def test_unnamed_columns_are_neither_series_nor_labels(tmp_path):
     assert dataset.ids is None
 
 
+SIDE_BY_SIDE = {
+    "x0": [1, 4],
+    "x1": [2, 5],
+    "x2": [3, np.nan],
+    "y_0": [10, 40],
+    "y_1": [20, np.nan],
+    "y_2": [30, np.nan],
+}
+
+
+def test_columns_numbered_alike_under_several_prefixes_are_channels(tmp_path):
+    dataset = read(tmp_path, age=[60, 70], **SIDE_BY_SIDE, label=["u", "v"])
+
+    assert dataset.channels == ("x", "y")
+    assert dataset.lengths.tolist() == [3, 2]
+    np.testing.assert_array_equal(dataset.X[0], [[1, 2, 3], [10, 20, 30]])
+    np.testing.assert_array_equal(dataset.X[1, :, :2], [[4, 5], [40, np.nan]])
+    assert dataset.extras.to_dict("list") == {"age": [60, 70]}
+
+
+def test_channels_are_found_by_name_in_a_table_to_predict(tmp_path):
+    schema = resolve(tmp_path, **SIDE_BY_SIDE, label=["u", "v"])
+
+    dataset = read(tmp_path, schema, **dict(reversed(SIDE_BY_SIDE.items())))
+
+    assert dataset.channels == ("x", "y")
+    np.testing.assert_array_equal(dataset.X[0], [[1, 2, 3], [10, 20, 30]])
+
+
+@pytest.mark.parametrize(
+    ("z", "found"), [([0, 1, 2, 3], "3 x, 3 y_, 4 z"), ([0, 1, 3], "3 x, 3 y_, 3 z")]
+)
+def test_channels_of_different_time_points_are_refused(tmp_path, z, found):
+    columns = SIDE_BY_SIDE | {f"z{k}": [1, 2] for k in z}
+
+    with pytest.raises(
+        FormatError, match=rf"numbered in several ways \({found}\); expected as many"
+    ):
+        resolve(tmp_path, **columns, label=["u", "v"])
+
+
 TRAINED = Schema(layout="wide", label="kind", series=("t0", "t1", "t2"))
 NAMED = Schema(layout="wide", label="kind", series=("low", "mid", "high"))
 

@@ -9,7 +9,8 @@ The rules, in order, where the schema does not say (names are compared without c
   step, index ...). Ids that never repeat count as well if every time is 0: series of one point.
   But columns numbered like times (t0, t1 ...) are a series in a row; and where ten or more are
   numbered otherwise (x0, x1 ...), and not as channels, --layout is asked for.
-- series: the numeric columns that are left. If most of them are numbered (t0, t1 ...), those alone.
+- series: the numeric columns that are left. If most of them are numbered (t0, t1 ...), those alone;
+  if they are so in several ways, as many each (x0, x1 ... y0, y1 ...), each way is a channel.
 """
 
 import logging
@@ -174,10 +175,11 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
         return "wide"
     others = (id_column, time, *columns.unnamed)
     numbered = numbered_among(columns.of_kind("number", without=others))
-    kind = split_number(numbered[0])[0].strip("_-. ").lower() if numbered else ""
-    if kind in TIME_NAMES:
+    groups = by_prefix(numbered)
+    kinds = {prefix.strip("_-. ").lower() for prefix in groups}
+    if groups and kinds <= {*TIME_NAMES}:
         return "wide"
-    if kind in CHANNEL_NAMES or len(numbered) <= MOST_CHANNELS:
+    if kinds <= {*CHANNEL_NAMES} or len(numbered) <= MOST_CHANNELS * len(groups):
         return "long"
     raise FormatError(
         f"{columns.path}: found columns numbered {_shorten(numbered)} beside a column "
@@ -252,8 +254,16 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
     if lists or layout == "long":
         return lists or numbers
     numbered = numbered_among(numbers)
-    for prefix in by_prefix(numbered or numbers):
+    groups = by_prefix(numbered or numbers)
+    for prefix in groups:
         _refuse_text_among(columns, prefix, others)
+    if not numbered and len(groups) > 1 and 2 * sum(map(len, groups.values())) > len(numbers):
+        found = ", ".join(f"{len(group)} {prefix}" for prefix, group in groups.items())
+        raise FormatError(
+            f"{columns.path}: found columns numbered in several ways ({found}); expected as many "
+            "of each channel, with even numbers, or a long table: a row a time point, a column a "
+            "channel"
+        )
     if numbered and (left := sorted({*numbers} - {*numbered}, key=numbers.index)):
         logger.info("%s: not part of the series: %s", columns.path, _shorten(left))
     return numbered or numbers

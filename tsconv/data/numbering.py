@@ -1,4 +1,4 @@
-"""Names that end in a running number: t0, t1 ... t63 are the time points of one series.
+"""Names that end in a running number: t0, t1 ... t63 are the time points of one channel.
 
 Numbers run when they are even: 0, 1, 2, or 0.0, 0.5, 1.0, and not 0, 1, 3.
 """
@@ -63,6 +63,21 @@ def by_prefix(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def numbered_among(names: Sequence[str]) -> list[str]:
-    """The running names of one prefix that are more than half of all, [] if there are none."""
-    most = (group for group in by_prefix(names).values() if 2 * len(group) > len(names))
-    return next((group for group in most if running_prefix(group) is not None), [])
+    """The running names that are more than half of all, prefix by prefix; [] if there are none.
+
+    Those of one prefix, or of several that number as many each: the channels of one table.
+    """
+    groups = list(by_prefix(names).values())
+    most = [group for group in groups if 2 * len(group) > len(names)] or groups
+    numbered = list(itertools.chain.from_iterable(most))
+    is_even = len({len(group) for group in most}) == 1
+    is_even = is_even and all(running_prefix(group) is not None for group in most)
+    return numbered if is_even and 2 * len(numbered) > len(names) else []
+
+
+def channels_of(series: Sequence[str]) -> tuple[str, ...]:
+    """What the channels are called whose columns stand one after the other, () for one channel."""
+    groups = by_prefix(series)
+    if len(groups) < 2 or numbered_among(series) != list(series):
+        return ()
+    return tuple(prefix.rstrip("_-. ") or prefix for prefix in groups)

@@ -16,6 +16,7 @@ import pandas as pd
 from tsconv.data.columns import NO_LABEL, Columns
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
+from tsconv.data.numbering import channels_of
 from tsconv.data.series_text import BOM
 
 
@@ -93,8 +94,9 @@ def find_plain(path: Path, columns: Columns, schema: Schema, delimiter: str) -> 
         numbers = columns.of_kind("number", without=(schema.label, schema.id))
     first = names.index(numbers[0])
     is_run = names[first : first + len(numbers)] == numbers
+    is_side_by_side = schema.layout == "wide" and len(channels_of(numbers)) > 1
     is_timed = schema.layout == "wide" or schema.time in numbers
-    if not (is_run and is_timed) or delimiter not in ",\t":
+    if not (is_run and is_timed) or delimiter not in ",\t" or is_side_by_side:
         return None
     return PlainTable(
         path=path,

@@ -1,7 +1,7 @@
 """Tables of series <-> datasets: what .csv and .parquet have in common.
 
-Wide: a row an instance. Its time points are numeric columns (empty cells at the end are padding,
-others are missing values) or, with several channels, one column of lists a channel.
+Wide: a row an instance. Its time points are numeric columns (cells that are empty at the end in all
+channels are padding, others are missing values) or one column of lists a channel.
 Long: a row a time point, with an id, a time, the channels' columns, and a label constant per id;
 further text columns are constant per id too, further numbers are left out.
 
@@ -33,6 +33,7 @@ from tsconv.data.cells import (
 from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
+from tsconv.data.numbering import channels_of
 from tsconv.errors import FormatError
 
 
@@ -143,12 +144,13 @@ class Reading:
         return dataclasses.replace(dataset, y=y, classes=classes, ids=ids, extras=extras)
 
     def _from_cells(self, rows: Rows, series: list[str]) -> TimeSeriesDataset:
-        values = self._numbers(rows, series)
-        is_known = ~np.isnan(values)
+        channels = channels_of(series)
+        values = self._numbers(rows, series).reshape(len(rows.numbers), len(channels) or 1, -1)
+        is_known = np.asarray((~np.isnan(values)).any(axis=1))  # (N, L)
         self._expect_values(np.asarray(is_known.any(axis=1)), rows)
-        lengths = (values.shape[1] - np.argmax(is_known[:, ::-1], axis=1)).astype(np.int64)
-        X = np.ascontiguousarray(values[:, None, : lengths.max()])
-        return TimeSeriesDataset(X=X, lengths=lengths)
+        lengths = (values.shape[2] - np.argmax(is_known[:, ::-1], axis=1)).astype(np.int64)
+        X = np.ascontiguousarray(values[:, :, : lengths.max()])
+        return TimeSeriesDataset(X=X, lengths=lengths, channels=channels)
 
     def _from_lists(self, rows: Rows, series: list[str]) -> TimeSeriesDataset:
         columns = [as_lists(rows.cells[name]) for name in series]

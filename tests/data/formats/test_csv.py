@@ -49,6 +49,16 @@ def test_wide_table_is_an_instance_a_row(tmp_path):
     assert dataset.name == "table"
 
 
+@pytest.mark.parametrize("chunk_size", [None, 1])
+def test_wide_table_may_hold_channels_side_by_side(tmp_path, chunk_size):
+    path = save(tmp_path, "x0,x1,x2,y0,y1,y2,label\n1,2,3,10,20,30,up\n1,2,3,4,5,,down\n")
+
+    first = next(read_file_chunks(path, Schema(), chunk_size))
+
+    assert first.channels == ("x", "y")
+    assert first.X[0].tolist() == [[1, 2, 3], [10, 20, 30]]
+
+
 def test_long_table_is_a_time_point_a_row_sorted_by_time(tmp_path):
     path = save(tmp_path, LONG)
 
