@@ -249,7 +249,7 @@ def _find_series(columns: Columns, layout: str, others: tuple[str | None, ...]) 
     if not (lists or numbers):
         raise FormatError(
             f"{columns.path}: expected at least one numeric column of series values, found none "
-            f"among {_shorten(list(columns.kinds))}"
+            f"among {_shorten(list(columns.kinds))}; is the first line a title above the header?"
         )
     if lists or layout == "long":
         return lists or numbers

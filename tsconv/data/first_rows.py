@@ -18,9 +18,12 @@ from tsconv.data.numbers import COMMA, TAB, parse_json, parse_lists
 from tsconv.data.series_text import BOM
 from tsconv.errors import FormatError
 
-DELIMITERS = ",;\t"
+DELIMITERS = "\t;,"  # of as many of each, a comma is what stands before decimals
 MISSING = ("", " ", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "null", "NULL", "None", "?")
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf(inity)?\s*", re.I)
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
+THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")  # or a decimal comma: nobody knows
 LETTERS = frozenset("abcdefghjklmnopqrstuvwxyzABCDEFGHJKLMNOPQRSTUVWXYZ")  # no number starts so
 SAMPLE_CELLS = 1_000
 
@@ -31,12 +34,21 @@ class FirstRows(ABC):
     def __init__(self, delimiter: str, first: list[str]) -> None:
         self.delimiter = delimiter
         self.first = first
-        self.has_header = is_header(first)
+        self.has_header = is_header([with_point(cell) for cell in first])
 
     @property
     @abstractmethod
     def rows(self) -> list[list[str]]:
         """The cells of the rows below the header."""
+
+    @cached_property
+    def decimal(self) -> str:
+        """What stands before decimals: a comma where cells say so, more than have a point."""
+        commas = [cell for row in self.rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
+        if all(map(THOUSANDS.fullmatch, commas)):
+            return "."
+        points = [cell for row in self.rows for cell in row if DECIMAL_POINT.fullmatch(cell)]
+        return "," if len(commas) > len(points) else "."
 
     def names(self, path: Path) -> list[str]:
         """What the header calls the columns, or their positions where there is none."""
@@ -49,13 +61,13 @@ class FirstRows(ABC):
         return names
 
     def column(self, position: int) -> list[str]:
-        """The cells of one column below the header."""
-        return [row[position] for row in self.rows]
+        """The cells of one column below the header, decimals after a point."""
+        cells = [row[position] for row in self.rows]
+        return [*map(with_point, cells)] if self.decimal == "," else cells
 
     def kinds(self) -> list[Kind]:
         """What each column holds."""
-        columns: list[tuple[str, ...]] = [*zip(*self.rows, strict=True)]
-        return [kind_of(cells) for cells in columns or [()] * len(self.first)]
+        return [kind_of(self.column(k)) for k in range(len(self.first))]
 
 
 class QuotedRows(FirstRows):
@@ -83,10 +95,17 @@ class PlainRows(FirstRows):
         """The cells of the rows below the header."""
         return [line.split(self.delimiter) for line in self.lines]
 
+    @cached_property
+    def decimal(self) -> str:
+        """What stands before decimals, found out where there are commas at all."""
+        has_commas = self.delimiter != "," and any("," in line for line in self.lines)
+        return super().decimal if has_commas else "."
+
     def kinds(self) -> list[Kind]:
         """What each column holds; those between the first and the last are mostly all numbers."""
         delimiter, n_inner = self.delimiter, len(self.first) - 2
-        if not self.lines or n_inner < 1 or delimiter.encode() not in (COMMA, TAB):
+        is_plain = delimiter.encode() in (COMMA, TAB) and self.decimal == "."
+        if not self.lines or n_inner < 1 or not is_plain:
             return super().kinds()
         firsts, _, rests = zip(*(line.partition(delimiter) for line in self.lines), strict=True)
         inner, _, lasts = zip(*(rest.rpartition(delimiter) for rest in rests), strict=True)
@@ -116,7 +135,7 @@ def read_plain(path: Path) -> PlainRows | None:
 
 def cells_of(row: str) -> tuple[int, str]:
     """How many cells a row has, and the delimiter that makes them the most."""
-    delimiter = max(DELIMITERS, key=row.count)
+    delimiter = max(DELIMITERS, key=row.count) if any(map(row.count, DELIMITERS)) else ","
     return row.count(delimiter) + 1, delimiter
 
 
@@ -132,6 +151,11 @@ def is_header(cells: Sequence[str]) -> bool:
     if 2 * len(numbers) < len(cells):
         return True
     return len(numbers) > 2 and running_prefix(numbers) is not None
+
+
+def with_point(cell: str) -> str:
+    """A number with a point before its decimals where it has a comma, all else as it is."""
+    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def kind_of(cells: Sequence[str]) -> Kind:

@@ -81,6 +81,38 @@ def test_delimiter_byte_order_mark_and_line_end_do_not_matter(tmp_path, delimite
     assert_same(dataset, read_file(save(tmp_path, WIDE, "plain.csv")))
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("header", ["t0;t1;t2;label\n", ""])
+def test_decimals_may_stand_after_a_comma(tmp_path, delimiter, header):
+    rows = "0,5;1,25;8;up\n-3;;1,5e2;down\n1,500;0;,5;up\n"
+    path = save(tmp_path, (header + rows).replace(";", delimiter))
+
+    dataset = read_file(path)
+
+    assert dataset.X[0].tolist() == [[0.5, 1.25, 8]]
+    np.testing.assert_array_equal(dataset.X[1], [[-3, np.nan, 150]])
+    assert dataset.X[2].tolist() == [[1.5, 0, 0.5]]
+
+
+def test_quoted_decimals_may_stand_after_a_comma(tmp_path):
+    path = save(tmp_path, 't0,t1,label\n"0,5","1,5",up\n2,"2,5",down\n')
+
+    assert read_file(path).X.tolist() == [[[0.5, 1.5]], [[2, 2.5]]]
+
+
+def test_a_comma_before_thousands_is_no_decimal_comma(tmp_path):
+    path = save(tmp_path, "t0;t1;t2;t3;label\n1,500;2;3;4;up\n2,750;3;4;5;down\n")
+
+    assert "found text such as '1,500'" in fault(path, Schema(label="label"))
+
+
+def test_one_decimal_point_among_decimal_commas_is_no_number(tmp_path):
+    rows = "".join(f"{k},5;{k};up\n" for k in range(600))
+    path = save(tmp_path, f"t0;t1;label\n{rows}1.5;2;down\n")
+
+    assert "table.csv:602: column 't0': expected a number, found '1.5'" in fault(path)
+
+
 @pytest.mark.parametrize("labels", [("1", "1.0"), ("01", "1"), ("True", "False"), ("NA", " NA")])
 def test_labels_are_kept_as_the_file_spells_them(tmp_path, labels):
     path = save(tmp_path, f"t0,class\n1,{labels[0]}\n2,{labels[1]}\n")
@@ -147,6 +179,10 @@ def test_header_of_running_numbers_is_a_header(tmp_path):
             "table.csv:3: expected 3 cells as in the first line, found 2",
         ),
         ("label,t0,t1\na,1,2\nb,1,2,3\n", "table.csv:3: expected 3 cells"),
+        (
+            "# exported\nlabel,t0\na,1\n",
+            "found 2; is a value not quoted, or is the first line a title",
+        ),
         ("label,t0\na,1\n\nb,x\nc,2\n", "table.csv:4: column 't0': expected a number, found 'x'"),
         ("label,t0,t1\na,1,2\nb,,\n", "table.csv:3: expected a series with at least one value"),
         ("label,t0\na,1\n,2\n", "table.csv:3: column 'label': expected a class label"),

@@ -3,6 +3,7 @@
 Separated by commas, semicolons or tabs, in UTF-8, quoted as in RFC 4180. The first line names the
 columns; without one (it holds numbers like the others) columns are named 0, 1, 2 ... Empty cells,
 NaN, NA, null, None and ? are missing values where a number is expected, and text elsewhere.
+Decimals may stand after a comma, as spreadsheets of much of Europe write them.
 """
 
 import csv
@@ -38,6 +39,7 @@ from tsconv.errors import FormatError
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 1 << 23
+COMMA_AS_POINT = str.maketrans(",.", ".,")
 
 csv.field_size_limit(1 << 30)
 
@@ -51,6 +53,7 @@ class CsvTable:
         _expect_text(path)
         found = read_plain(path) or self._quoted_rows()
         self.delimiter, self.skipped_rows = found.delimiter, int(found.has_header)
+        self.decimal = found.decimal
         names = found.names(path)
         self.columns = Columns(
             path=path,
@@ -73,6 +76,8 @@ class CsvTable:
 
     def as_plain(self, schema: Schema) -> PlainTable | None:
         """The table to be read in the fast way, if its columns allow for it."""
+        if self.decimal == ",":
+            return None
         return find_plain(self.path, self.columns, schema, self.delimiter)
 
     def place(self, row: int) -> str:
@@ -97,7 +102,10 @@ class CsvTable:
                 delimiter=self.delimiter, newlines_in_values=True
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=types, include_columns=names, null_values=MISSING
+                column_types=types,
+                include_columns=names,
+                null_values=MISSING,
+                decimal_point=self.decimal,
             ),
         )
 
@@ -161,16 +169,20 @@ class CsvTable:
 
     def _expect_numbers(self, line: int, row: list[str], numbers: Collection[str]) -> None:
         for name, cell in zip(self.columns.kinds, row, strict=True) if numbers else ():
-            if name in numbers and not (NUMBER.fullmatch(cell) or cell.strip() in MISSING):
+            number = cell.translate(COMMA_AS_POINT) if self.decimal == "," else cell
+            if name in numbers and not (NUMBER.fullmatch(number) or cell.strip() in MISSING):
                 raise FormatError(
                     f"{self.path}:{line}: column {name!r}: expected a number, found {cell[:40]!r}; "
                     "leave the cell empty if the value is missing"
                 )
 
     def _count_fault(self, line: int, found: int, expected: int) -> FormatError:
+        why = "is the file cut off? missing values are empty cells"
+        if found > expected:
+            why = "is a value not quoted, or is the first line a title? take that away"
         return FormatError(
             f"{self.path}:{line}: expected {expected} cells as in the first line, found {found}; "
-            "is the file cut off, or a value not quoted? (missing values are empty cells)"
+            f"{why}"
         )
 
 
@@ -248,14 +260,11 @@ def _undecodable_line(path: Path) -> int:
 
 def _sniff(path: Path) -> tuple[str, list[str]]:
     """The delimiter that splits the first line into most cells, and those cells."""
-    best: list[str] = []
-    delimiter = DELIMITERS[0]
-    for each in DELIMITERS:
+    split: dict[str, list[str]] = {}
+    for each in (",", *DELIMITERS):
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            cells = next(row for row in csv.reader(file, delimiter=each) if row)
-        if len(cells) > len(best):
-            best, delimiter = cells, each
-    return delimiter, best
+            split[each] = next(row for row in csv.reader(file, delimiter=each) if row)
+    return max(split.items(), key=lambda found: len(found[1]))
 
 
 FORMATS.register("csv")(Csv())
