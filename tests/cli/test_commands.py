@@ -70,7 +70,9 @@ def test_train_off_a_terminal_says_a_timestamped_line_a_member(tmp_path):
 
 
 def test_quiet_says_no_more_than_where_the_run_is(tmp_path):
-    result = call("-q", "train", make_toy_set(tmp_path), *TINY, "--out", tmp_path / "run")
+    enough = ("--set", "training.steps=5")  # for no warning
+
+    result = call("-q", "train", make_toy_set(tmp_path), *TINY, *enough, "--out", tmp_path / "run")
 
     assert len(result.stderr.splitlines()) == 1
 

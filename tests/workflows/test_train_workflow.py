@@ -14,6 +14,7 @@ from tsconv.runs.store import clear
 from tsconv.training.loop import Watch
 from tsconv.workflows import conclude
 from tsconv.workflows.evaluate import evaluate
+from tsconv.workflows.inspect import inspect
 from tsconv.workflows.read import load, read
 from tsconv.workflows.train import train
 
@@ -256,3 +257,19 @@ def test_channels_are_known_by_their_names_in_whatever_order_a_file_has_them(tmp
     assert result.test.evaluation.metrics["accuracy"] == 1.0
     series = read(tmp_path / "Toy_TEST.npz")
     assert load(tmp_path / "run").predict(series).tolist() == y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [(4, ["Toy: 4 steps of 2 see each of 8 training series 1.0 times; for 5 times"]), (20, [])],
+)
+def test_too_few_steps_to_see_the_series_some_times_are_warned_of(tmp_path, caplog, steps, says):
+    data = make_toy_set(tmp_path)
+    config = make_config("training.batch_size=2", f"training.steps={steps}", members=1)
+
+    train(data, config, out=tmp_path / "run")
+    found = inspect(data, config)
+
+    warned = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [text.partition(" --set training.steps=20")[0] for text in warned] == says
+    assert [f"Toy: {each}" for each in found.warnings if "steps" in each] == warned

@@ -24,6 +24,7 @@ from tsconv.layers.gpu.choice import describe_ways
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import steps_per_epoch
 from tsconv.training.loop import count_steps
+from tsconv.workflows.budget import doubts
 
 logger = logging.getLogger(__name__)
 
@@ -132,10 +133,12 @@ def inspect(data: str | Path, config: Config, *, schema: Schema | None = None) -
     source = find_data(data)
     schema, obstacle = _resolve(source, schema or Schema())
     train, test = load_data(source, schema)
-    plan = None
+    plan, warnings = None, [*_warnings(train, test)]
     if obstacle is None:
         try:
-            plan = _plan(prepare(train, config, schema=schema))
+            preparation = prepare(train, config, schema=schema)
+            plan = _plan(preparation)
+            warnings.extend(doubts(preparation))
         except TSConvError as error:
             obstacle = str(error)
     return Inspection(
@@ -145,7 +148,7 @@ def inspect(data: str | Path, config: Config, *, schema: Schema | None = None) -
         channels=train.channels,
         train=_describe(source.train, train),
         test=None if test is None or source.test is None else _describe(source.test, test),
-        warnings=tuple(_warnings(train, test)),
+        warnings=tuple(warnings),
         plan=plan,
         obstacle=obstacle,
     )

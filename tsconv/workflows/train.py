@@ -35,6 +35,7 @@ from tsconv.stopping import PATIENCE, Stop
 from tsconv.training.checkpoint import SECONDS, Keeper, SharedShelf
 from tsconv.training.distributed import Group, joined
 from tsconv.training.loop import EpochRecord, Watch
+from tsconv.workflows.budget import doubts
 from tsconv.workflows.conclude import Trained, conclude_run, summarize
 from tsconv.workflows.job import Order
 from tsconv.workflows.side_by_side import share_out, train_side_by_side
@@ -136,6 +137,8 @@ def _prepare(
     resolved = find_format(source.train).resolve(source.train, order.schema)
     held_out = None if order.valid is None else _read_valid(order.valid, source, resolved)
     preparation = prepare(dataset, order.config, valid=held_out, schema=resolved, group=group)
+    for doubt in doubts(preparation) if group.is_first else ():
+        logger.warning("%s: %s", source.name, doubt)
     record = DataRecord(
         name=source.name,
         given=order.data,
