@@ -12,7 +12,7 @@ from tsconv.data.format import (
     read_file_chunks,
     write_file,
 )
-from tsconv.errors import FormatError, UnknownNameError
+from tsconv.errors import ConfigError, FormatError, UnknownNameError
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
@@ -100,3 +100,16 @@ def test_chunks_are_at_most_as_long_as_asked_and_in_order(tmp_path, name):
 
     assert [chunk.n_instances for chunk in chunks] == [3, 3, 1]
     assert np.concatenate([chunk.X[:, 0, 0] for chunk in chunks]).tolist() == [*range(7)]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".tsv", ".txt", ".arff", ".npz"])
+def test_columns_named_of_a_file_without_are_refused_and_a_stored_table_s_are_not(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    write_file(path, from_series([np.ones((1, 3)), np.zeros((1, 3))], ["a", "b"]))
+    stored = Schema(layout="wide", label="kind", series=("t0", "t1"))
+
+    with pytest.raises(
+        ConfigError, match=r"found --label nosuch, .* \.csv and \.parquet; expected"
+    ):
+        find_format(path).resolve(path, Schema(label="nosuch"))
+    assert find_format(path).resolve(path, stored) == stored

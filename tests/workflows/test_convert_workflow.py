@@ -10,11 +10,12 @@ from toy import make_config, make_toy_dataset
 
 from tsconv.classifier import fit
 from tsconv.data.dataset import from_series
-from tsconv.data.format import FORMATS, read_file, write_file
+from tsconv.data.format import FORMATS, Schema, read_file, write_file
 from tsconv.data.formats import npz
 from tsconv.errors import ConfigError, RunError, UnknownNameError
 from tsconv.workflows.convert import convert
 from tsconv.workflows.inspect import inspect
+from tsconv.workflows.read import read
 from tsconv.workflows.train import train
 
 BOUNDED = """
@@ -63,6 +64,15 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(RunError, match="cannot be written"):
         convert(source, source / "b.npz")
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_columns_named_of_a_file_without_are_refused(tmp_path):
+    write_file(tmp_path / "toy.ts", make_toy_dataset())
+
+    with pytest.raises(ConfigError, match="found --label nosuch"):
+        convert(tmp_path / "toy.ts", tmp_path / "toy.csv", schema=Schema(label="nosuch"))
+    with pytest.raises(ConfigError, match="found --label nosuch"):
+        read(tmp_path / "toy.ts", label="nosuch")
 
 
 @pytest.mark.parametrize("scale", ["none", "series", "channel"])

@@ -185,6 +185,13 @@ def test_other_channels_than_in_training_are_refused(run, tmp_path):
         predict(run, tmp_path / "two.ts", tmp_path / "out.csv")
 
 
+def test_a_run_that_is_named_after_the_data_is_asked_for_first(run, tmp_path):
+    make_table().to_csv(tmp_path / "new.csv", index=False)
+
+    with pytest.raises(RunError, match="found a file; the run comes first"):
+        predict(tmp_path / "new.csv", run, tmp_path / "out.csv")
+
+
 def test_no_run_is_no_prediction(tmp_path):
     with pytest.raises(RunError, match="expected a run directory"):
         predict(tmp_path / "nowhere", tmp_path / "new.csv", tmp_path / "out.csv")
@@ -211,3 +218,10 @@ def test_evaluation_needs_known_labels(run, tmp_path):
         evaluate(run, tmp_path / "new.csv")
     with pytest.raises(DataError, match="expected a label for each series"):
         evaluate(run, tmp_path / "bare.csv")
+
+
+def test_evaluation_names_the_column_of_labels_and_those_that_are_there(run, tmp_path):
+    make_table(kind=["a", "b"] * 3).to_csv(tmp_path / "new.csv", index=False)
+
+    with pytest.raises(DataError, match=r"in a column 'label', .* among the columns kind;"):
+        evaluate(run, tmp_path / "new.csv")

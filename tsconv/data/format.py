@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.layouts import NO_SUFFIX, split_name
-from tsconv.errors import FormatError, UnknownNameError
+from tsconv.errors import ConfigError, FormatError, UnknownNameError
 from tsconv.registry import Registry
 
 
@@ -18,7 +18,7 @@ class Schema:
 
     Given by whoever trains, resolved by :meth:`Format.resolve`, stored in the run, and given again
     by whoever predicts, so that a table is read the same way both times. Formats whose files say it
-    themselves (.ts, .arff) ignore it.
+    themselves (.ts, .arff) take none from whoever trains.
 
     Attributes:
         layout: "wide", an instance a row, or "long", a time point a row.
@@ -44,7 +44,12 @@ class Format(Protocol):
     """What the format holds, for `tsconv formats`."""
 
     def resolve(self, path: Path, schema: Schema) -> Schema:
-        """``schema`` with all that can be found out from the file itself filled in."""
+        """``schema`` with all that can be found out from the file itself filled in.
+
+        Raises:
+            FormatError: where the labels are cannot be found out.
+            ConfigError: the format has no columns, and some are named.
+        """
         ...
 
     def read_chunks(
@@ -67,6 +72,23 @@ class Format(Protocol):
             FormatError: the format cannot hold this dataset (and which can).
         """
         ...
+
+
+def without_columns(path: Path, schema: Schema, why: str) -> Schema:
+    """``schema`` as it is, for a file that has no columns to be named.
+
+    Raises:
+        ConfigError: whoever trains names some all the same. A stored schema, which has series, may
+            be a table's: runs that were trained on one classify files of any format.
+    """
+    named = {"label": schema.label, "id": schema.id, "time": schema.time, "layout": schema.layout}
+    given = [f"--{option} {value}" for option, value in named.items() if value]
+    if given and not schema.series:
+        raise ConfigError(
+            f"{path}: found {' '.join(given)}, which is for the columns of .csv and .parquet; "
+            f"expected none: {why}"
+        )
+    return schema
 
 
 PLAIN = ".txt"

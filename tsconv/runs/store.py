@@ -232,6 +232,8 @@ def open_run(directory: RunDir) -> Run:
     """
     if not directory.classifier.exists():
         found = "no such folder" if not directory.path.is_dir() else "no classifier.json in it"
+        if directory.path.is_file():
+            found = "a file; the run comes first and the data after it"
         raise RunError(f"{directory.path}: expected a run directory, found {found}")
     document = read_json(directory.classifier)
     _refuse_newer(directory, document)

@@ -74,13 +74,15 @@ def convert(source: Path, out: Path, *, schema: Schema | None = None) -> Convert
     Raises:
         FormatError: the source is not what its format says, or the other cannot hold it.
         UnknownNameError: an ending belongs to no format.
-        ConfigError: both are the same file.
+        ConfigError: both are the same file, or columns are named of a file that is no table.
         RunError: ``out`` cannot be written.
     """
     started = time.monotonic()
     find_format(out)
     if out.exists() and source.exists() and out.samefile(source):
         raise ConfigError(f"{out}: is the file to convert; give another name")
+    if schema not in (None, Schema()) and source.is_file():
+        find_format(source).resolve(source, schema)
     chunks = read_bounded(source, schema or Schema())
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -178,8 +178,11 @@ def describe(
 def _labels(dataset: TimeSeriesDataset, classifier: Classifier) -> NDArray[np.int64]:
     y = dataset.with_classes(classifier.classes).y
     if y is None:
+        column, others = classifier.schema.label, dataset.extras
+        where = f" in a column {column!r}, as in training" if column else ""
+        among = "" if others is None else f" among the columns {', '.join(map(str, others))}"
         raise DataError(
-            f"{dataset.name}: expected a label for each series to evaluate by, found none or an "
-            "empty one; tsconv predict needs no labels"
+            f"{dataset.name}: expected a label for each series to evaluate by{where}, found none "
+            f"or an empty one{among[:200]}; tsconv predict needs no labels"
         )
     return y

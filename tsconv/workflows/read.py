@@ -5,7 +5,7 @@ from pathlib import Path
 from tsconv.classifier import Classifier
 from tsconv.data.archive import find_data
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.data.format import Schema, read_file
+from tsconv.data.format import Schema, find_format, read_file
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run
 
@@ -19,10 +19,14 @@ def read(data: str | Path, label: str | None = None) -> TimeSeriesDataset:
 
     Raises:
         FormatError: the file is not what its format says.
+        ConfigError: a label column is named of a file that is no table.
         UnknownNameError: nothing answers to the name.
     """
-    path = Path(data).expanduser()
-    return read_file(path if path.is_file() else find_data(data).train, Schema(label=label))
+    path, schema = Path(data).expanduser(), Schema(label=label)
+    path = path if path.is_file() else find_data(data).train
+    if label is not None:
+        find_format(path).resolve(path, schema)
+    return read_file(path, schema)
 
 
 def load(run: str | Path) -> Classifier:

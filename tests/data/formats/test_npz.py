@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsconv.data.dataset import from_series
-from tsconv.data.format import Schema, read_file, read_file_chunks, write_file
-from tsconv.errors import FormatError
+from tsconv.data.format import Schema, find_format, read_file, read_file_chunks, write_file
+from tsconv.errors import ConfigError, FormatError
 
 nan = np.nan
 VALUES = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -261,3 +261,13 @@ def test_what_stays_in_the_file_is_checked_all_the_same(tmp_path, monkeypatch):
     path.write_bytes(content)
     with pytest.raises(FormatError, match="CRC"):
         read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("schema", "error"), [(Schema(label="target"), ConfigError), (Schema(), FormatError)]
+)
+def test_labels_in_an_array_of_another_name_are_told_where_they_belong(tmp_path, schema, error):
+    path = save(tmp_path, X=X3, target=[0, 1, 0])
+
+    with pytest.raises(error, match=r"class labels .* an array y, found X, target"):
+        find_format(path).resolve(path, schema)

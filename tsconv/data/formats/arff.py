@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.data.format import FORMATS, Schema
+from tsconv.data.format import FORMATS, Schema, without_columns
 from tsconv.data.series_text import (
     BOM,
     SeriesText,
@@ -211,7 +211,7 @@ class ArffFormat:
 
     def resolve(self, path: Path, schema: Schema) -> Schema:
         """``schema`` as it is: the file says all itself."""
-        return schema
+        return without_columns(path, schema, "the header says what is the label")
 
     def read_chunks(
         self, path: Path, schema: Schema, chunk_size: int | None

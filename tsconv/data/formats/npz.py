@@ -20,7 +20,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tsconv.data.dataset import VALUES_AT_ONCE, TimeSeriesDataset, encode_labels
-from tsconv.data.format import FORMATS, Schema
+from tsconv.data.format import FORMATS, Schema, without_columns
 from tsconv.errors import FormatError
 from tsconv.registry import did_you_mean
 
@@ -92,6 +92,14 @@ class ArrayStream:
 def one_line(error: BaseException) -> str:
     """What an error says, without its line ends."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def names_in(path: Path) -> list[str]:
+    """What the arrays of an .npz file are called, [] for any other file."""
+    if path.suffix.lower() != ".npz" or not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return [each.removesuffix(".npy") for each in archive.namelist()]
 
 
 @contextmanager
@@ -193,6 +201,11 @@ class NpzFormat:
 
     def resolve(self, path: Path, schema: Schema) -> Schema:
         """``schema`` as it is: the arrays have names."""
+        names = names_in(path)
+        found = f"an array y, found {', '.join(names)[:200] or 'none'}"
+        without_columns(path, schema, f"the class labels are {found}")
+        if "X" in names and "y" not in names and schema == Schema():
+            raise FormatError(f"{path}: expected class labels in {found}")
         return schema
 
     def read_chunks(

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.data.format import FORMATS, Schema
+from tsconv.data.format import FORMATS, Schema, without_columns
 from tsconv.data.numbers import is_number
 from tsconv.data.series_text import (
     SeriesText,
@@ -88,7 +88,7 @@ class TsvFormat:
 
     def resolve(self, path: Path, schema: Schema) -> Schema:
         """``schema`` as it is: the columns of a UCR table have no names."""
-        return schema
+        return without_columns(path, schema, "the label comes first in each row")
 
     def read_chunks(
         self, path: Path, schema: Schema, chunk_size: int | None
