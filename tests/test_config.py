@@ -116,6 +116,19 @@ def test_file_that_is_no_toml_is_refused(tmp_path):
         load_config(file=toml(tmp_path, "seed 3"))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recipe = 3", "recipe: expected a text, found 3"),
+        ("[network]\nname = ['tcn']", r"network\.name: expected a text, found \['tcn'\]"),
+        ("network = 'tcn'", "network: expected a table of settings, found 'tcn'"),
+    ],
+)
+def test_a_name_in_a_file_that_is_no_text_is_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(file=toml(tmp_path, text))
+
+
 @pytest.mark.usefixtures("recipe")
 def test_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):

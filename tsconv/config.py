@@ -165,12 +165,11 @@ def load_config(
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
         _assign(given, name.strip(), _parse_value(text.strip()))
     asked = _merge(read_toml(file), given) if file else given
-    recipe = recipe or asked.get("recipe") or "fast"
+    recipe = recipe or _text_at("recipe", asked) or "fast"
     values = read_recipe(recipe)
     by_network = values.pop("networks", {})
-    network = asked.get("network", {})
-    if isinstance(network, dict):
-        values = _merge(values, by_network.get(network.get("name", NetworkConfig().name), {}))
+    network = _text_at("network.name", asked) or NetworkConfig().name
+    values = _merge(values, by_network.get(network, {}))
     return from_dict(Config, {**_merge(values, asked), "recipe": recipe})
 
 
@@ -290,6 +289,15 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
             _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
         )
     return _one_budget(merged, top)
+
+
+def _text_at(name: str, values: Any) -> str | None:
+    """The text at a dotted name, None where there is nothing, or no table to look into."""
+    for key in name.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    if not isinstance(values, str | None):
+        raise ConfigError(f"{name}: expected a text, found {values!r}")
+    return values
 
 
 def _assign(values: dict[str, Any], name: str, value: Any) -> None:
