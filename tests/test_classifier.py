@@ -249,6 +249,20 @@ def test_balanced_class_weights_let_a_rare_class_count_as_much():
     assert weights[preparation.data.y].mean() == pytest.approx(1)
 
 
+def test_class_weights_are_given_by_label_and_are_one_on_average():
+    dataset = relabel(make_toy_dataset(), [0] * 18 + [1] * 6)
+
+    preparation = prepare(dataset, make_config(training__class_weight={"b": 5.0}))
+
+    assert preparation.class_weights.tolist() == pytest.approx([0.5, 2.5])
+
+
+@pytest.mark.parametrize("weights", [{"c": 1.0}, {"a": 0.0}, {"a": "much"}, {"a": float("nan")}])
+def test_class_weights_that_do_not_hold_are_refused(weights):
+    with pytest.raises(ConfigError, match="class_weight: "):
+        prepare(make_toy_dataset(), make_config(training__class_weight=weights))
+
+
 @pytest.mark.parametrize("n_instances", [2, 3])
 @each_network
 def test_a_set_of_two_or_three_short_series_can_be_trained_on(network, n_instances):

@@ -344,6 +344,7 @@ def test_weights_of_classes_given_one_by_one_equal_balanced_ones():
     given = make_estimator(class_weight={3: 1.0, 7: 3.0}).fit(X, y)
     plain = make_estimator().fit(X, y)
 
+    assert given.classifier_.config.training.class_weight == {"3": 1.0, "7": 3.0}
     assert given.predict_proba(X) == pytest.approx(balanced.predict_proba(X), abs=1e-5)
     assert not np.allclose(given.predict_proba(X), plain.predict_proba(X), atol=1e-5)
 
@@ -387,7 +388,8 @@ def test_an_estimator_goes_to_a_run_directory_and_back(estimator, tmp_path):
 def test_a_clone_of_what_a_run_directory_gave_repeats_the_training(estimator, tmp_path):
     X, y = make_data()
     labels = np.array(["no", "yes"])[y]
-    make_estimator(estimator).fit(X, labels).save_run(tmp_path / "run")
+    weighed = make_estimator(estimator, class_weight={"yes": 5})
+    weighed.fit(X, labels).save_run(tmp_path / "run")
     loaded = estimator.from_run(tmp_path / "run")
 
     again = clone(loaded).fit(X, labels)

@@ -24,6 +24,7 @@ from tsconv.training.checkpoint import Keeper
 from tsconv.training.distributed import Group
 from tsconv.training.inference import infer_proba
 from tsconv.training.loop import EpochRecord, Task, Watch
+from tsconv.training.losses import weigh_classes
 from tsconv.training.members import Trainee, train_members
 from tsconv.training.precision import Arithmetic, choose_arithmetic
 from tsconv.training.seeding import Draws, seeded
@@ -391,10 +392,8 @@ def _refuse_needing_valid(config: Config) -> None:
 def _class_weights(
     dataset: TimeSeriesDataset, config: Config, device: torch.device
 ) -> Tensor | None:
-    """Weights by which every class counts the same, their mean over the instances being one."""
-    if config.training.class_weight is None or dataset.y is None:
+    given = config.training.class_weight
+    if given is None or dataset.y is None:
         return None
-    counts = np.bincount(dataset.y, minlength=dataset.n_classes)
-    present = np.count_nonzero(counts)
-    weights = dataset.n_instances / (present * np.maximum(counts, 1))
+    weights = weigh_classes(dataset.y, dataset.classes, given)
     return torch.tensor(weights, dtype=torch.float32, device=device)

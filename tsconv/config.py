@@ -81,7 +81,9 @@ class TrainingConfig(Checked):
         0.0, "share of the target spread over all classes", least=0, most=1
     )
     clip_norm: float | None = setting(None, "largest gradient norm of a step", least=0)
-    class_weight: Literal["balanced"] | None = setting(None, "weigh classes by inverse frequency")
+    class_weight: Literal["balanced"] | Mapping[str, float] | None = setting(
+        None, "what an instance counts: by its class's inverse frequency, or by a weight a class"
+    )
     select: Literal["last", "train_loss", "valid_loss"] = setting(
         "last", "which epoch's weights are kept"
     )

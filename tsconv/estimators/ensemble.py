@@ -1,8 +1,7 @@
 """What the estimators share: parameters, labels, and training through the classifier."""
 
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -62,26 +61,6 @@ def named_options(config: Config, estimator: type[BaseClassifier], network: str)
 def names_of(classes: NDArray[Any]) -> list[str]:
     """What each label is called where labels are strings."""
     return [str(label) for label in classes.tolist()]
-
-
-def weigh_classes(
-    classes: Sequence[Hashable], given: Mapping[Hashable, float]
-) -> NDArray[np.float64]:
-    """What an instance of each class counts, one where nothing is given.
-
-    Raises:
-        ConfigError: a weight that is no positive number, or one for a label that does not exist.
-    """
-    unknown = [label for label in given if label not in classes]
-    if unknown and not all(label in given for label in classes):
-        raise ConfigError(
-            f"class_weight: found the label {unknown[0]!r}; expected some of "
-            f"{', '.join(map(repr, classes))}"
-        )
-    weights = np.array([given.get(label, 1.0) for label in classes], dtype=np.float64)
-    if not (np.isfinite(weights) & (weights > 0)).all():
-        raise ConfigError(f"class_weight: expected positive numbers, found {dict(given)}")
-    return weights
 
 
 def draw_seed(random_state: RandomState) -> int:
@@ -251,11 +230,12 @@ class EnsembleClassifier(BaseClassifier):  # type: ignore[misc]
 
     def _training_part(self, X: Any, y: NDArray[Any]) -> TimeSeriesDataset:
         codes = np.searchsorted(self.classes_, y)
-        dataset = from_panel(X, np.array(names_of(self.classes_), dtype=object)[codes])
-        if not isinstance(self.class_weight, Mapping):
-            return dataset
-        weights = weigh_classes(self.classes_.tolist(), self.class_weight)[codes]
-        return replace(dataset, weights=(weights / weights.mean()).astype(np.float32))
+        return from_panel(X, np.array(names_of(self.classes_), dtype=object)[codes])
+
+    def _weights_by_name(self, given: Mapping[Hashable, float]) -> dict[str, float]:
+        """Weights by what a label is called; 1 and 1.0 are one label."""
+        called = dict(zip(self.classes_.tolist(), names_of(self.classes_), strict=True))
+        return {called.get(label, str(label)): plain(each) for label, each in given.items()}
 
     def _resolve_config(self) -> Config:
         name, options = self._network()
@@ -268,7 +248,7 @@ class EnsembleClassifier(BaseClassifier):  # type: ignore[misc]
             **{f"training.{key}": getattr(self, key) for key in DAILY},
         }
         if isinstance(self.class_weight, Mapping):
-            given["training.class_weight"] = None  # they are weights of the instances instead
+            given["training.class_weight"] = self._weights_by_name(self.class_weight)
         extra = self.settings or {}
         settled = {key: plain(value) for key, value in {**given, **extra}.items()}
         unset = [f"{key}=none" for key, value in extra.items() if value is None]

@@ -1,15 +1,48 @@
-"""The loss of a network: of a batch it is trained on, and over a part it is not."""
+"""The loss of a network: of a batch it is trained on, over a part it is not, and class by class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tsconv.errors import TrainingError
+from tsconv.errors import ConfigError, TrainingError
 from tsconv.training.batches import Batch, in_order
 from tsconv.training.distributed import Group
 from tsconv.training.precision import Arithmetic
+
+
+def weigh_classes(
+    y: NDArray[np.int64],
+    classes: Sequence[str],
+    given: Literal["balanced"] | Mapping[str, float],
+) -> NDArray[np.float64]:
+    """(K,) what an instance of each class counts, their mean over the instances being one.
+
+    Args:
+        y: (N,) the instances' classes.
+        classes: what they are called.
+        given: "balanced" for classes that count the same, or weights, 1 for classes not named.
+
+    Raises:
+        ConfigError: a weight that is no positive number, or one for a label that does not exist.
+    """
+    counts = np.bincount(y, minlength=len(classes))
+    if given == "balanced":
+        return len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1.0))
+    unknown = [label for label in given if label not in classes]
+    if unknown and not all(label in given for label in classes):
+        raise ConfigError(
+            f"class_weight: found the label {unknown[0]!r}; expected some of "
+            f"{', '.join(map(repr, classes))}"
+        )
+    if not all(isinstance(each, int | float) and 0 < each < np.inf for each in given.values()):
+        raise ConfigError(f"class_weight: expected positive numbers, found {dict(given)}")
+    weights = np.array([given.get(label, 1.0) for label in classes])
+    return weights * len(y) / (weights @ counts)
 
 
 def weighted_loss(
