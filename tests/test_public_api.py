@@ -15,6 +15,7 @@ NAMES = [
     "load",
     "load_config",
     "read",
+    "save",
 ]
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tsconv.data.dataset import TimeSeriesDataset
     from tsconv.estimators import ConvClassifier, InceptionTimeClassifier, TCNClassifier
     from tsconv.workflows.read import load, read
+    from tsconv.workflows.save import save
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ __all__ = [
     "load",
     "load_config",
     "read",
+    "save",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "load": "tsconv.workflows.read",
     "load_config": "tsconv.config",
     "read": "tsconv.workflows.read",
+    "save": "tsconv.workflows.save",
 }
 
 

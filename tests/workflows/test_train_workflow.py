@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tsconv.classifier import fit
 from tsconv.config import load_config
 from tsconv.data.dataset import from_series
 from tsconv.data.format import write_file
@@ -16,6 +17,7 @@ from tsconv.workflows import conclude
 from tsconv.workflows.evaluate import evaluate
 from tsconv.workflows.inspect import inspect
 from tsconv.workflows.read import load, read
+from tsconv.workflows.save import save
 from tsconv.workflows.train import train
 
 TINY = (
@@ -239,6 +241,18 @@ def test_what_was_trained_loads_in_python(tmp_path):
 
     assert classifier.predict_proba(read(data)).shape == (8, 2)
     assert set(classifier.predict(read(data))) <= {"up", "down"}
+
+
+def test_what_was_fitted_in_memory_is_saved_as_a_run(tmp_path):
+    dataset = read(make_toy_set(tmp_path))
+    classifier = fit(dataset, make_config())
+
+    save(classifier, tmp_path / "run")
+
+    assert np.array_equal(load(tmp_path / "run").predict(dataset), classifier.predict(dataset))
+    assert evaluate(tmp_path / "run", tmp_path / "Toy_TEST.csv").evaluation.n_instances == 8
+    with pytest.raises(RunError, match="holds a finished run"):
+        save(classifier, tmp_path / "run")
 
 
 def test_channels_are_known_by_their_names_in_whatever_order_a_file_has_them(tmp_path):
