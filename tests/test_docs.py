@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands run, its Python runs, its tables are complete."""
+"""The README tells the truth: commands exist or run, Python runs, tables are complete."""
 
 import re
 import shlex
@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from tsconv.cli.main import app
 from tsconv.config import recipe_names
 from tsconv.data.format import FORMATS
 from tsconv.networks import NETWORKS
@@ -71,6 +74,32 @@ def test_readme_output_has_the_shape_of_what_the_commands_print(checkout: Path) 
     untold = ("arithmetic", "precision", "memory")  # differ from machine to machine
     printed = [line for line in ran.stdout.rstrip().splitlines() if not line.startswith(untold)]
     assert [line for line in shown if not line.startswith(untold)] == printed
+
+
+def named_commands(document: str) -> list[list[str]]:
+    """The words after `tsconv` wherever a shell's block or a piece of code names a command."""
+    text = (ROOT / document).read_text("utf-8").replace("\\\n", " ")
+    fenced = re.findall(r"```(?:bash|console)\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line for block in fenced for line in block.splitlines() if "tsconv " in line]
+    code = re.findall(r"`(tsconv [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    words = [shlex.split(each, comments=True) for each in (*lines, *code)]
+    return [each[each.index("tsconv") + 1 :] for each in words if "tsconv" in each]
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/cluster.md", "benchmarks/README.md"]
+)
+def test_every_command_that_is_named_exists_with_its_options(document: str) -> None:
+    assert named_commands(document)
+
+    for words in named_commands(document):
+        command, rest = typer.main.get_command(app), list(words)
+        while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
+            assert rest[0] in command.commands, words
+            command = command.commands[rest.pop(0)]
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        options = {word.partition("=")[0] for word in rest if re.match("--?[a-z]", word)}
+        assert options <= known, words
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
