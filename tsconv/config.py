@@ -191,6 +191,22 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def describe_settings(kind: type[Any] = Config, prefix: str = "") -> dict[str, str]:
+    """What each setting means, by its dotted name, with the words that it may be."""
+    hints = get_type_hints(kind)
+    meanings: dict[str, str] = {}
+    for each in dataclasses.fields(kind):
+        hint = hints[each.name]
+        if dataclasses.is_dataclass(hint):
+            meanings |= describe_settings(hints[each.name], f"{prefix}{each.name}.")
+            continue
+        words = [word for option in _options(hint) for word in _words(option)]
+        meanings[f"{prefix}{each.name}"] = each.metadata["help"] + (
+            f" ({', '.join(words)})" if words else ""
+        )
+    return meanings
+
+
 def from_dict(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
     """The config dataclass that ``values`` describe.
 
@@ -225,10 +241,10 @@ def _elsewhere(key: str, hints: Mapping[str, Any]) -> str:
 
 def _check(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
     """``value`` as the field's type, an int where a float is expected becoming one."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    options = _options(hint)
     for option in options:
         if get_origin(option) is Literal:
-            if value in get_args(option):
+            if value in _words(option):
                 return value
         elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
             return _in_range(name, float(value), limits)
@@ -237,6 +253,16 @@ def _check(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
         elif option not in (int, float) and isinstance(value, get_origin(option) or option):
             return value
     raise ConfigError(f"{name}: expected {_describe(options)}, found {value!r}")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    """The types of which a value is one."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _words(option: Any) -> tuple[str, ...]:
+    """The words that a value may be, () where it is no choice among some."""
+    return get_args(option) if get_origin(option) is Literal else ()
 
 
 def _in_range(name: str, value: float, limits: Mapping[str, Any]) -> float:
@@ -251,7 +277,7 @@ def _describe(options: Iterable[Any]) -> str:
     named: list[str] = []
     for option in options:
         if get_origin(option) is Literal:
-            named.extend(repr(choice) for choice in get_args(option))
+            named.extend(map(repr, _words(option)))
         elif option is type(None):
             named.append("none")
         else:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tsconv.cli.main import app
+from tsconv.config import dotted, load_config, to_dict
 from tsconv.data.dataset import from_series
 from tsconv.data.format import FORMATS, write_file
 from tsconv.networks import NETWORKS
@@ -236,6 +237,23 @@ def test_networks_describes_each(name):
     assert "receptive field" in described.stdout
     assert "http" in described.stdout
     assert json.loads(call("networks", name, "--json").stdout)["name"] == name
+
+
+def test_settings_lists_each_with_its_value_and_what_it_means():
+    flags = ["--recipe", "paper", "--set", "network.options.width=3", "--set", "seed=7"]
+    listed, document = (
+        call("settings", *flags),
+        json.loads(call("settings", *flags, "--json").stdout),
+    )
+
+    rows = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines()[2:] if line)
+    assert rows.keys() == dotted(to_dict(load_config("paper"))).keys() | {"network.options"}
+    assert rows["training.select"].split(maxsplit=1) == [
+        "train_loss",
+        "which epoch's weights are kept (last, train_loss, valid_loss)",
+    ]
+    assert rows["network.options"].startswith('{"width": 3} ')
+    assert document["seed"] == 7
 
 
 @pytest.mark.parametrize("name", FORMATS.names())

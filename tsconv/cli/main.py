@@ -29,6 +29,7 @@ from tsconv.cli.plot import plot
 from tsconv.cli.predict import predict
 from tsconv.cli.report import report
 from tsconv.cli.resubmit import resubmit
+from tsconv.cli.settings import settings
 from tsconv.cli.status import status
 from tsconv.cli.submit import submit
 from tsconv.cli.train import train
@@ -112,6 +113,7 @@ COMMANDS = (
     convert,
     networks,
     formats,
+    settings,
 )
 
 for command in COMMANDS:

@@ -156,6 +156,15 @@ def inspected(result: "Inspection") -> None:
         facts("training", {"not possible": result.obstacle})
 
 
+def settings(title: str, rows: Iterable[tuple[str, Any, str]]) -> None:
+    """A row a setting, its value as --set takes it."""
+    written = [
+        (name, "none" if value is None else json.dumps(value).strip('"'), meaning)
+        for name, value, meaning in rows
+    ]
+    table(title, ("setting", "value", "meaning"), written, texts=("value", "meaning"))
+
+
 def networks(cards: Sequence["NetworkCard"]) -> None:
     """A row a network."""
     rows = [(each.name, f"{each.n_parameters:,}", each.receptive_field) for each in cards]
