@@ -14,7 +14,6 @@ from sktime.transformations.series.exponent import ExponentTransformer
 from sktime.utils.estimator_checks import check_estimator
 from toy import SMALL, fit_toy, make_toy_dataset
 
-from tsconv.data.panel import to_numpy_list
 from tsconv.errors import ConfigError, RunError
 from tsconv.estimators import ConvClassifier, InceptionTimeClassifier, TCNClassifier
 
@@ -45,7 +44,8 @@ def make_data(n_instances=16, **traits):
 
 def make_unequal_list():
     dataset = make_toy_dataset(16, n_channels=2, unequal=True)
-    return [each.astype(np.float64) for each in to_numpy_list(dataset)], dataset.y
+    pairs = zip(dataset.X.astype(np.float64), dataset.lengths, strict=True)
+    return [each[:, :length] for each, length in pairs], dataset.y
 
 
 def as_frames(series):

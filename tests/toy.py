@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tsconv.classifier import fit
+from tsconv.classifier import fit, fit_members
 from tsconv.config import load_config
 from tsconv.data.dataset import TimeSeriesDataset
 
@@ -68,3 +68,9 @@ def make_config(network="inception", **settings):
 def fit_toy(network="inception", **settings):
     """A classifier of one small network, fitted to the toy set."""
     return fit(make_toy_dataset(), make_config(network, **settings))
+
+
+def fit_member(preparation, index):
+    """One member, trained alone."""
+    (member,) = fit_members(preparation, [index])
+    return member

@@ -233,12 +233,6 @@ def prepare(
     )
 
 
-def fit_member(preparation: Preparation, index: int, *, watch: Watch | None = None) -> Member:
-    """Train one member; the same alone as among others."""
-    (member,) = fit_members(preparation, [index], watch=watch)
-    return member
-
-
 def fit_members(
     preparation: Preparation,
     indices: Iterable[int],

@@ -3,13 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsconv.evaluation.calibration import (
-    apply_temperature,
-    expected_calibration_error,
-    fit_temperature,
-    reliability_table,
-)
-from tsconv.evaluation.metrics import log_loss
+from tsconv.evaluation.calibration import expected_calibration_error, reliability_table
 
 
 def make_calibrated(n_instances=4000, n_classes=3, seed=0):
@@ -50,49 +44,7 @@ def test_every_instance_lies_in_the_bin_that_holds_its_confidence(seed, n_instan
     assert (filled["confidence"] <= filled["upper"] + 1e-12).all()
 
 
-def test_calibrated_probabilities_have_a_small_error_and_temperature_one():
+def test_calibrated_probabilities_have_a_small_error():
     y_true, proba = make_calibrated()
 
     assert expected_calibration_error(reliability_table(y_true, proba)) < 0.03
-    assert fit_temperature(y_true, proba) == pytest.approx(1, abs=0.05)
-
-
-@pytest.mark.parametrize("temperature", [0.3, 2.5])
-def test_the_temperature_of_distorted_probabilities_undoes_the_distortion(temperature):
-    y_true, proba = make_calibrated()
-    distorted = apply_temperature(proba, 1 / temperature)
-
-    found = fit_temperature(y_true, distorted)
-
-    assert found == pytest.approx(temperature * fit_temperature(y_true, proba), rel=1e-3)
-
-
-@given(seed=st.integers(0, 1000), n_instances=st.integers(1, 40))
-def test_temperature_never_raises_the_log_loss_it_was_fitted_on(seed, n_instances):
-    y_true, proba = make_calibrated(n_instances, seed=seed)
-
-    scaled = apply_temperature(proba, fit_temperature(y_true, proba))
-
-    assert log_loss(y_true, scaled) <= log_loss(y_true, proba) + 1e-6
-
-
-@given(seed=st.integers(0, 1000), temperature=st.floats(0.1, 10))
-def test_temperature_keeps_the_predictions_and_gives_distributions(seed, temperature):
-    _, proba = make_calibrated(20, seed=seed)
-
-    scaled = apply_temperature(proba, temperature)
-
-    np.testing.assert_allclose(scaled.sum(axis=1), 1)
-    assert (scaled.argmax(axis=1) == proba.argmax(axis=1)).all()
-
-
-def test_temperature_one_changes_nothing_not_even_zeros():
-    proba = np.array([[0.0, 1.0], [0.25, 0.75]])
-
-    np.testing.assert_allclose(apply_temperature(proba, 1), proba, atol=1e-300)
-
-
-def test_certain_and_right_predictions_leave_a_finite_temperature():
-    found = fit_temperature(np.array([0, 1]), np.array([[1.0, 0.0], [0.0, 1.0]]))
-
-    assert 0 < found < 100

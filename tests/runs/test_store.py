@@ -3,8 +3,9 @@ import json
 
 import numpy as np
 import pytest
+from toy import fit_member
 
-from tsconv.classifier import fit_member, prepare
+from tsconv.classifier import prepare
 from tsconv.config import load_config
 from tsconv.data.dataset import from_series
 from tsconv.data.format import Schema

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import make_config, make_toy_dataset
+from toy import fit_member, make_config, make_toy_dataset
 
-from tsconv.classifier import fit_member, fit_members, prepare
+from tsconv.classifier import fit_members, prepare
 from tsconv.errors import RunError, Stopped
 from tsconv.networks import NETWORKS
 from tsconv.training import batches, statistics

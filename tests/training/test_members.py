@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from tape import TapeRecorder
-from toy import make_config, make_toy_dataset
+from toy import fit_member, make_config, make_toy_dataset
 
-from tsconv.classifier import fit_member, fit_members, prepare
+from tsconv.classifier import fit_members, prepare
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
 from tsconv.networks import NETWORKS

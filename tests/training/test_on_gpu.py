@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from toy import make_config, make_toy_dataset
+from toy import fit_member, make_config, make_toy_dataset
 
-from tsconv.classifier import fit_member, fit_members, prepare
+from tsconv.classifier import fit_members, prepare
 from tsconv.errors import Stopped
 from tsconv.networks import NETWORKS
 from tsconv.runs.paths import RunDir

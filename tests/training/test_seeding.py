@@ -3,9 +3,9 @@ import random
 import numpy as np
 import pytest
 import torch
-from toy import make_config, make_toy_dataset
+from toy import fit_member, make_config, make_toy_dataset
 
-from tsconv.classifier import fit, fit_member, prepare
+from tsconv.classifier import fit, prepare
 from tsconv.training.seeding import seeded
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""In memory: arrays, lists of arrays, data frames and every other sktime panel <-> dataset.
+"""In memory: arrays, lists of arrays, data frames and every other sktime panel as a dataset.
 
 Arrays and frames of equal length follow the tables: values missing in all channels at the end of a
 series are padding. A list says each length itself. Only containers that are neither numpy, list nor
@@ -40,13 +40,6 @@ def from_panel(X: Any, y: Any = None, *, name: str = "data") -> TimeSeriesDatase
         _expect_series(each, k, name)
     labels = None if y is None else _as_labels(y, len(series), name)
     return from_series(series, labels, ids=ids, channels=channels, name=name)
-
-
-def to_numpy_list(dataset: TimeSeriesDataset) -> list[NDArray[np.float32]]:
-    """Each series without its padding: arrays (C, length)."""
-    return [
-        each[:, :length].copy() for each, length in zip(dataset.X, dataset.lengths, strict=True)
-    ]
 
 
 def _instances(X: Any, name: str) -> Instances:
