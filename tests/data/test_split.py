@@ -78,6 +78,18 @@ def test_groups_are_stratified_by_their_most_frequent_class():
     assert np.bincount(valid.y).tolist() == [8, 8]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_class_in_no_group_s_majority_keeps_an_instance_to_train_on(seed):
+    y = [0, 0, 0, 1, 1, 1] * 4
+    y[2] = y[8] = 2
+    dataset = make_dataset(y, np.repeat(range(8), 3))
+
+    train, valid = split(dataset, 0.5, seed)
+
+    assert set(train.y) == {0, 1, 2}
+    assert valid.n_instances >= 6
+
+
 def test_a_set_too_small_to_hold_anything_out_is_refused():
     with pytest.raises(DataError, match=r"2 instances are too few to hold out 0\.5"):
         split(make_dataset([0, 1]), 0.5, 0)

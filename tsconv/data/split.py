@@ -101,7 +101,14 @@ def _choose_groups(
     fraction: float,
     generator: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Whole groups, stratified by each group's most frequent class."""
+    """Whole groups, stratified by each group's most frequent class.
+
+    Where all of a class was chosen, as may be of one in no majority, one of its groups goes back.
+    """
     names, first = np.unique(groups.astype(str), return_inverse=True)
     majority = np.array([np.bincount(y[first == g]).argmax() for g in range(len(names))])
-    return _choose(majority, fraction, generator)[first]
+    chosen: NDArray[np.bool_] = _choose(majority, fraction, generator)[first]
+    for label in np.unique(y):
+        if chosen[y == label].all():
+            chosen[first == first[np.argmax(y == label)]] = False
+    return chosen
