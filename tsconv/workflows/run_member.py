@@ -41,7 +41,7 @@ def run_member(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -
 
 
 class _Teller:
-    """Tells of the last step and epoch, at most once a second."""
+    """Tells of the newest step and epoch, at most once a second, and of the last step."""
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
@@ -53,7 +53,7 @@ class _Teller:
 
     def on_step(self, member: int, step: int, n_steps: int) -> None:
         at = time.monotonic()
-        if at - self.told >= SECONDS_BETWEEN_WORDS:
+        if step == n_steps or at - self.told >= SECONDS_BETWEEN_WORDS:
             self.told = at
             values = {"member": member, "step": step, "n_steps": n_steps, "epoch": self.epoch}
             self.tell(values)
