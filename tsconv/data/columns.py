@@ -88,7 +88,8 @@ class Columns:
     @cached_property
     def unnamed(self) -> list[str]:
         """The columns without a name, of which pandas makes Unnamed: 0 and so on."""
-        return [name for name in self.kinds if not name or UNNAMED.fullmatch(name)]
+        candidates = (name for name in self.kinds if not name or name[0] == "U")
+        return [name for name in candidates if not name or UNNAMED.fullmatch(name)]
 
     def of_kind(self, kind: Kind, without: Iterable[str | None] = ()) -> list[str]:
         """The columns of one kind in the order of the file."""

@@ -44,7 +44,8 @@ class FirstRows(ABC):
     @cached_property
     def decimal(self) -> str:
         """What stands before decimals: a comma where cells say so, more than have a point."""
-        commas = [cell for row in self.rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
+        with_comma = [cell for row in self.rows for cell in row if "," in cell]
+        commas = [*filter(DECIMAL_COMMA.fullmatch, with_comma)]
         if all(map(THOUSANDS.fullmatch, commas)):
             return "."
         points = [cell for row in self.rows for cell in row if DECIMAL_POINT.fullmatch(cell)]
@@ -155,7 +156,7 @@ def is_header(cells: Sequence[str]) -> bool:
 
 def with_point(cell: str) -> str:
     """A number with a point before its decimals where it has a comma, all else as it is."""
-    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
+    return cell.replace(",", ".") if "," in cell and DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def kind_of(cells: Sequence[str]) -> Kind:
