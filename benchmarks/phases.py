@@ -27,10 +27,10 @@ CALLS = {
     "tsconv.training.loop:settling": "settling",
     "tsconv.runs.shelf:RunShelf.put": "saving a checkpoint",
     "tsconv.workflows.train:save_member": "saving a member",
-    "tsconv.workflows.train:evaluate_part": "evaluating",
-    "tsconv.workflows.train:finish": "finishing",
+    "tsconv.workflows.conclude:evaluate_part": "evaluating",
+    "tsconv.workflows.conclude:finish": "finishing",
     "tsconv.executors.local:Local.run": "waiting for workers",
-    "tsconv.workflows.benchmark:collect": "tabulating",
+    "tsconv.workflows.benchmark:_collect": "tabulating",
     "tsconv.workflows.fetch:download_set": "fetching",
     "tsconv.data.download:unpack": "unpacking",
     "tsconv.data.download:differences": "verifying",
@@ -41,6 +41,7 @@ CALLS = {
     "tsconv.workflows.evaluate:read_bounded": "evaluating",
 }
 """What is called when a phase begins."""
+WITH_WORKERS = ("tsconv.workflows.benchmark", "tsconv.workflows.side_by_side")
 PASSING = {"saving a checkpoint", "saving a member"}
 """Phases after which the one before goes on."""
 
@@ -107,7 +108,7 @@ class Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         """The module's own spec, whose loader calls :meth:`change` after."""
         spec = None
-        if any(place.startswith(f"{name}:") for place in CALLS):
+        if name in WITH_WORKERS or any(place.startswith(f"{name}:") for place in CALLS):
             spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
@@ -127,7 +128,7 @@ class Finder(MetaPathFinder):
                 *outer, last = name.split(".")
                 owner = functools.reduce(getattr, outer, module)
                 setattr(owner, last, self.teller.telling(phase, getattr(owner, last)))
-        if module.__name__ == "tsconv.workflows.benchmark":
+        if module.__name__ in WITH_WORKERS:
             module.__dict__["WORKER"] = self.worker
 
 

@@ -50,6 +50,36 @@ def test_predict_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:
     assert (rounds[["seconds"]] > 0).all(axis=None)
 
 
+def test_phases_of_a_training_are_told_in_order(tmp_path: Path) -> None:
+    settings = ("network.options.width=4", "network.options.levels=2", "training.steps=2")
+    words = [word for each in settings for word in ("--set", each)]
+    data = "datasets/cbf/CBF_TRAIN.csv"
+    words = ["train", data, "--network", "tcn", "--members", "1", *words]
+
+    ran = run(BENCHMARKS / "phases.py", tmp_path / "told", *words, "--out", tmp_path / "run")
+
+    assert ran.returncode == 0, ran.stderr
+    told = [line.split(" ", 2)[2] for line in (tmp_path / "told").read_text().splitlines()]
+    training = ["starting", "reading", "preparing", "training", "settling", "saving a member"]
+    assert list(dict.fromkeys(told)) == [*training, "evaluating", "finishing"]
+
+
+def test_every_phase_begins_with_a_call_that_there_is() -> None:
+    program = (
+        "import functools, importlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from phases import CALLS, WITH_WORKERS\n"
+        "for place in (*CALLS, *(f'{name}:WORKER' for name in WITH_WORKERS)):\n"
+        "    home, _, name = place.partition(':')\n"
+        "    functools.reduce(getattr, name.split('.'), importlib.import_module(home))\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program, BENCHMARKS], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_contestant_that_dies_is_reported_with_what_it_said(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
