@@ -82,3 +82,13 @@ def test_labels_name_each_method_and_its_rank():
     for name, rank in mean_ranks(scores).items():
         assert name in words
         assert f"{rank:.3f}" in words
+
+
+def test_a_bar_crosses_the_lines_of_its_own_methods_alone():
+    ranks = pd.Series({"a": 1.0, "b": 2.05, "c": 2.15, "d": 4.0, "e": 6.0})
+
+    figure = draw_critical_difference(ranks, [["a", "b"], ["c", "d"], ["d", "e"]])
+
+    bars = [line.get_xdata() for line in figure.axes[0].lines if line.get_linewidth() == 4]
+    crossed = [ranks[(ranks > min(bar)) & (ranks < max(bar))].index.tolist() for bar in bars]
+    assert crossed == [["a", "b"], ["c", "d"], ["d", "e"]]

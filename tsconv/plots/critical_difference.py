@@ -46,10 +46,20 @@ def draw_critical_difference(ranks: pd.Series, cliques: Sequence[Sequence[str]])
             label = "".join(words if is_right else words[::-1])
             axes.text(end, y, label, ha="left" if is_right else "right", va="center")
         for k, clique in enumerate(cliques):
-            ends = (ordered[clique[0]] - 0.05 * inch, ordered[clique[-1]] + 0.05 * inch)
-            y = -(0.14 + BAR * k)
-            axes.plot(ends, (y, y), color=COLOURS[0], linewidth=4)
+            ends, y = _ends(ordered, clique, 0.05 * inch), -(0.14 + BAR * k)
+            axes.plot(ends, (y, y), color=COLOURS[0], linewidth=4, solid_capstyle="butt")
     return figure
+
+
+def _ends(ranks: "pd.Series[float]", clique: Sequence[str], overhang: float) -> tuple[float, float]:
+    """Where a clique's bar begins and ends: a little beyond its methods, short of all others."""
+    first, last = ranks[clique[0]], ranks[clique[-1]]
+    others = ranks.drop(list(clique))
+    before, after = first - others[others < first], others[others > last] - last
+    return (
+        first - min(overhang, before.min() / 2 if len(before) else overhang),
+        last + min(overhang, after.min() / 2 if len(after) else overhang),
+    )
 
 
 def _draw_scale(axes: Axes, lowest: int, highest: int) -> None:
