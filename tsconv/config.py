@@ -88,7 +88,9 @@ class TrainingConfig(Checked):
         "last", "which epoch's weights are kept"
     )
     settle_statistics: bool = setting(
-        False, "estimate batch-norm statistics anew, over the training part, when training ends"
+        False,
+        "estimate batch-norm statistics anew, over the training part, before each validation or, "
+        "without one, when training ends",
     )
     patience: int | None = setting(
         None, "stop after so many epochs without a lower valid loss", least=1

@@ -50,7 +50,8 @@ class Stop:
         """Within, a signal is only noted; who works there asks :meth:`is_asked_for`.
 
         Args:
-            patience: seconds after the signal; who has not ended then is interrupted anyway.
+            patience: seconds after the signal; who has not asked by then is interrupted anyway, who
+                has asked, SECONDS_TO_SAVE after that.
         """
         self._deferring, self._patience = True, patience
         before = signal.getsignal(signal.SIGALRM)

@@ -1,8 +1,10 @@
 """Members side by side: the run that one process makes, and what becomes of errors."""
 
+import json
 import os
 import sys
 
+import pandas as pd
 import pytest
 import torch
 from test_train_workflow import make_config, make_toy_set, weights
@@ -18,7 +20,8 @@ from tsconv.training.distributed import Group
 from tsconv.training.loop import Watch
 from tsconv.training.precision import choose_arithmetic
 from tsconv.workflows import side_by_side
-from tsconv.workflows.job import Order
+from tsconv.workflows.job import Order, describe_member
+from tsconv.workflows.read import load
 from tsconv.workflows.side_by_side import share_out
 from tsconv.workflows.train import train
 
@@ -74,14 +77,18 @@ def test_a_run_in_the_way_is_taken_away_once(tmp_path):
 
 @needs_two_cores
 def test_a_table_is_read_as_this_process_was_told(tmp_path):
-    data, config = make_toy_set(tmp_path), make_config(valid_fraction=0.0)
-    valid = tmp_path / "Toy_TEST.csv"
+    data, valid = make_toy_set(tmp_path), tmp_path / "Toy_TEST.csv"
+    for path in (data, valid):  # a second column that could be the label, and would be taken for it
+        table = pd.read_csv(path).rename(columns={"label": "target"})
+        table.assign(label=["odd", "even"] * 4).to_csv(path, index=False)
+    told = {"schema": Schema(label="target"), "valid": valid}
 
-    result = train(data, config, out=tmp_path / "run", valid=valid, processes=TWO)
+    result = train(data, make_config(), out=tmp_path / "run", processes=TWO, **told)
 
-    train(data, config, out=tmp_path / "alone", valid=valid)
+    train(data, make_config(), out=tmp_path / "alone", **told)
     assert result.missing == ()
     assert weights(tmp_path / "run") == weights(tmp_path / "alone")
+    assert load(tmp_path / "run").classes == ("down", "up")
 
 
 @needs_two_cores
@@ -195,4 +202,4 @@ def test_an_order_is_the_same_after_its_way_through_json(tmp_path):
         resample=3,
     )
 
-    assert Order.from_dict(order.describe_member(1)) == order
+    assert Order.from_dict(json.loads(json.dumps(describe_member(order, 1)))) == order

@@ -15,16 +15,6 @@ WORKER = (sys.executable, "-m", "tsconv.worker")
 """The program; see :mod:`tsconv.executors.executor` for what it reads and writes."""
 
 
-def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
-    """What :func:`tsconv.workflows.run_cell.run_cell` needs to know."""
-    return {
-        "data": cell.data,
-        "config": to_dict(cell.config),
-        "resample": cell.resample,
-        "out": str(cell.directory(folder).path),
-    }
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """A run that is asked for: what to train on, how, and where it goes.
@@ -45,10 +35,9 @@ class Order:
     valid: Path | None
     resample: int
 
-    def describe_member(self, member: int) -> dict[str, Any]:
-        """What :func:`tsconv.workflows.run_member.run_member` needs to know."""
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, fit for JSON."""
         return {
-            "member": member,
             "data": self.data,
             "config": to_dict(self.config),
             "out": str(self.out),
@@ -59,7 +48,7 @@ class Order:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Order":
-        """The order that a member's document tells of."""
+        """What :meth:`to_dict` made plain, and perhaps more."""
         schema, valid = document["schema"], document["valid"]
         return cls(
             data=document["data"],
@@ -69,3 +58,21 @@ class Order:
             valid=None if valid is None else Path(valid),
             resample=document["resample"],
         )
+
+
+def describe_cell(cell: Cell, folder: Path) -> dict[str, Any]:
+    """What :func:`tsconv.workflows.run_cell.run_cell` needs to know."""
+    order = Order(
+        data=cell.data,
+        config=cell.config,
+        out=cell.directory(folder).path,
+        schema=Schema(),
+        valid=None,
+        resample=cell.resample,
+    )
+    return order.to_dict()
+
+
+def describe_member(order: Order, member: int) -> dict[str, Any]:
+    """What :func:`tsconv.workflows.run_member.run_member` needs to know."""
+    return {"member": member, **order.to_dict()}

@@ -2,15 +2,14 @@
 
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, from_dict
 from tsconv.errors import RunHeldError, TSConvError
 from tsconv.runs.atomic import write_json
 from tsconv.runs.host import forget_peak_memory, now
 from tsconv.runs.paths import RunDir
 from tsconv.stopping import Stop
+from tsconv.workflows.job import Order
 from tsconv.workflows.progress import Tell, told
 from tsconv.workflows.train import train
 
@@ -28,16 +27,16 @@ def run_cell(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> 
         RunHeldError: another process has this cell.
         Stopped: ``stop`` was asked for.
     """
-    directory, started = RunDir(Path(document["out"])), time.monotonic()
-    config = from_dict(Config, document["config"])
+    order, started = Order.from_dict(document), time.monotonic()
+    directory = RunDir(order.out)
     forget_peak_memory()
     try:
-        with told(directory, config.members, tell) as watch:
+        with told(directory, order.config.members, tell) as watch:
             result = train(
-                document["data"],
-                config,
-                out=directory.path,
-                resample=document["resample"],
+                order.data,
+                order.config,
+                out=order.out,
+                resample=order.resample,
                 processes=1,
                 watch=watch,
                 stop=stop,

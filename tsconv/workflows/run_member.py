@@ -15,7 +15,7 @@ def run_member(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -
     """Train a member into its run, or find it there; how it came out is given back.
 
     Args:
-        document: of :func:`tsconv.workflows.job.Order.describe_member`.
+        document: of :func:`tsconv.workflows.job.describe_member`.
         tell: called now and then with the member, step, n_steps and, once there is one, the newest
             epoch's record.
         stop: whether this process was told to end.

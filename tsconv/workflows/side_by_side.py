@@ -23,7 +23,7 @@ from tsconv.training.members import most_together
 from tsconv.training.precision import ANY_GPU, visible_gpus
 from tsconv.workflows.conclude import MemberSummary
 from tsconv.workflows.cost import Shape, estimate_seconds
-from tsconv.workflows.job import WORKER, Order
+from tsconv.workflows.job import WORKER, Order, describe_member
 
 LEAST_SECONDS = 60.0
 """Estimated for all members, below which processes take longer to start than they save."""
@@ -102,7 +102,7 @@ def train_side_by_side(order: Order, members: Sequence[int], executor: Local, wa
         TSConvError: a member could not be trained.
         Stopped: a worker was told to end.
     """
-    jobs = [Job(name=f"member {k}", document=order.describe_member(k)) for k in members]
+    jobs = [Job(name=f"member {k}", document=describe_member(order, k)) for k in members]
     logs = RunDir(order.out).logs
     logger.info("members to be trained: %d, %d at once", len(jobs), executor.processes)
     with closing(executor.run(WORKER, jobs, logs)) as events:
