@@ -92,3 +92,11 @@ def test_a_bar_crosses_the_lines_of_its_own_methods_alone():
     bars = [line.get_xdata() for line in figure.axes[0].lines if line.get_linewidth() == 4]
     crossed = [ranks[(ranks > min(bar)) & (ranks < max(bar))].index.tolist() for bar in bars]
     assert crossed == [["a", "b"], ["c", "d"], ["d", "e"]]
+
+
+def test_a_scatters_title_counts_the_sets_on_either_side():
+    first, second = pd.Series([0.9, 0.8, 0.7, 0.6]), pd.Series([0.8, 0.8, 0.8, 0.5])
+
+    figure = draw_scatter(first.rename("a"), second.rename("b"), "accuracy")
+
+    assert figure.axes[0].get_title() == "4 sets: 2 above the line, 1 on it, 1 below"

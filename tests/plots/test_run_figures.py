@@ -225,3 +225,12 @@ def test_equal_figures_are_equal_files():
 def test_a_text_keeps_its_ends_when_its_middle_is_left_out():
     assert shown("abcdefghij", 5) == "ab…ij"
     assert shown("abcde", 5) == "abcde"
+
+
+@pytest.mark.parametrize(("metric", "most"), [("accuracy", 1.01), ("log_loss", 1.06)])
+def test_the_axis_of_a_level_size_curve_ends_where_the_metric_does(metric, most):
+    table = pd.DataFrame({"size": [1, 2], "mean": [1.0, 1.0], "sd": [0.0, 0.0]})
+
+    low, high = draw_size_curve(table, metric).axes[0].get_ylim()
+
+    assert low < 1.0 < high < most

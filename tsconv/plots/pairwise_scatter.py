@@ -1,7 +1,5 @@
 """One method against another, a point a set."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -46,8 +44,6 @@ def draw_scatter(first: pd.Series, second: pd.Series, metric: str) -> Figure:
             )
         wins, losses = int((first > second).sum()), int((first < second).sum())
         draws = len(first) - wins - losses
-        corner: dict[str, Any] = {"transform": axes.transAxes, "color": QUIET}
-        axes.text(0.03, 0.97, f"above the line: {wins}", va="top", **corner)
-        axes.text(0.97, 0.03, f"below the line: {losses}", ha="right", **corner)
-        axes.set_title(f"{len(first)} sets, {draws} draws", fontsize=10)
+        words = f"{len(first)} sets: {wins} above the line, {draws} on it, {losses} below"
+        axes.set_title(words, fontsize=10)
     return figure

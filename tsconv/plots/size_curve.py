@@ -30,5 +30,6 @@ def draw_size_curve(table: pd.DataFrame, metric: str = "accuracy") -> Figure:
         axes.set(xlabel="members in the ensemble", ylabel=metric)
         axes.grid(axis="y")
         if table["mean"].max() - table["mean"].min() + table["sd"].max() < 1e-9:
-            axes.set_ylim(table["mean"].iloc[0] - 0.05, table["mean"].iloc[0] + 0.05)
+            level = table["mean"].iloc[0]
+            axes.set_ylim(level - 0.05, min(level + 0.05, most + 0.005))
     return figure
