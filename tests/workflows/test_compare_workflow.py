@@ -294,7 +294,7 @@ def test_scores_that_tie_in_the_table_tie_in_the_scatter(tmp_path):
     result = compare([tmp_path / "wide.csv"])
 
     assert result.pairs.iloc[0]["draws"] == 8
-    assert scatter(result).axes[0].get_title() == "8 sets, 8 draws"
+    assert scatter(result).axes[0].get_title() == "8 sets: 0 above the line, 8 on it, 0 below"
 
 
 def test_a_comparison_is_typeset(tmp_path):
