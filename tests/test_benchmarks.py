@@ -50,6 +50,41 @@ def test_predict_measures_ours_and_keeps_the_table(tmp_path: Path) -> None:
     assert (rounds[["seconds"]] > 0).all(axis=None)
 
 
+def test_accuracies_stand_beside_the_published_ones(tmp_path: Path) -> None:
+    sets, networks = ("GunPoint", "NATOPS"), ("inception", "tcn")
+    collected = pd.DataFrame(
+        {
+            "dataset": name,
+            "network": network,
+            "recipe": "fast",
+            "members": 5,
+            "seed": 0,
+            "accuracy": 149 / 150,
+            "train_seconds": 9.6,
+            "steps": 750,
+            "threads": 1,
+            "precision": "float32",
+            "version": "1",
+            "commit": "c0ffee1234",
+        }
+        for name in sets
+        for network in networks
+    )
+    collected.to_csv(tmp_path / "collected.csv", index=False)
+
+    ran = run(
+        BENCHMARKS / "accuracy.py",
+        *("--collected", tmp_path / "collected.csv", "--results", tmp_path),
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "accuracy.md").read_text("utf-8") == ran.stdout
+    row = "| GunPoint | 50 | 150 | 2 | 0.9933 | 0.9933 | 1.0000 | 1.0000 | 10 | 10 | 0.1000 |"
+    assert row in ran.stdout
+    assert "NATOPS" not in ran.stdout  # no published figure of both
+    assert "inception against published (authors): 0 won, 0 drawn, 1 lost." in ran.stdout
+
+
 def test_phases_of_a_training_are_told_in_order(tmp_path: Path) -> None:
     settings = ("network.options.width=4", "network.options.levels=2", "training.steps=2")
     words = [word for each in settings for word in ("--set", each)]
