@@ -6,7 +6,10 @@ import pytest
 
 from tsconv.cores import granted, settle_threads, within_ceiling
 
-SAID = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", "PBS_NUM_PPN", "LSB_MCPU_HOSTS")
+SAID = (
+    *("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "SLURM_STEP_TASKS_PER_NODE"),
+    *("NCPUS", "PBS_NUM_PPN", "LSB_MCPU_HOSTS"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +25,10 @@ def sixty_four_cores_and_no_job(monkeypatch):
         ({}, None),
         ({"SLURM_CPUS_PER_TASK": "2", "SLURM_CPUS_ON_NODE": "8"}, 2),
         ({"SLURM_CPUS_ON_NODE": "8"}, 8),
+        ({"SLURM_CPUS_ON_NODE": "8", "SLURM_STEP_TASKS_PER_NODE": "4"}, 2),
+        ({"SLURM_CPUS_ON_NODE": "8", "SLURM_STEP_TASKS_PER_NODE": "1,4(x2)"}, 2),
+        ({"SLURM_CPUS_ON_NODE": "2", "SLURM_STEP_TASKS_PER_NODE": "4"}, 1),
+        ({"SLURM_CPUS_PER_TASK": "2", "SLURM_STEP_TASKS_PER_NODE": "4"}, 2),
         ({"PBS_JOBID": "7.head", "NCPUS": "2"}, 2),
         ({"PBS_JOBID": "7.head", "PBS_NUM_PPN": "4"}, 4),
         ({"NCPUS": "2"}, None),

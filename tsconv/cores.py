@@ -25,11 +25,20 @@ def usable() -> list[int]:
 def granted() -> int | None:
     """Cores that Slurm, PBS or LSF grants to a task of this job on its node; None outside a job."""
     said = os.environ.get
-    values = [said("SLURM_CPUS_PER_TASK", ""), said("SLURM_CPUS_ON_NODE", "")]
+    values = [said("SLURM_CPUS_PER_TASK", "")]
+    if (on_node := said("SLURM_CPUS_ON_NODE", "")).isdecimal():
+        values.append(str(int(on_node) // _tasks_of_step()))
     if "PBS_JOBID" in os.environ:
         values += [said("NCPUS", ""), said("PBS_NUM_PPN", "")]  # of OpenPBS, of Torque
     values += said("LSB_MCPU_HOSTS", "").split()[1:2]  # host, slots, host ...: first where it runs
     return next((max(1, int(value)) for value in values if value.isdecimal()), None)
+
+
+def _tasks_of_step() -> int:
+    """How many srun has started on this node, as far as is known, at least one."""
+    words = os.environ.get("SLURM_STEP_TASKS_PER_NODE", "")  # such as 2(x3),1, a count a node
+    counts = [word.partition("(")[0] for word in words.split(",")]
+    return max((int(count) for count in counts if count.isdecimal()), default=1)
 
 
 def within_ceiling(n_threads: int) -> int:
