@@ -221,6 +221,19 @@ def test_a_state_of_another_precision_is_taken_up_with_a_warning(caplog):
     assert "begun on cuda in bfloat16, goes on on cpu in float32" in caplog.text
 
 
+def test_a_state_of_other_threads_is_taken_up_with_a_warning(caplog, monkeypatch):
+    dataset = make_toy_dataset()
+    shelf, _ = keep_all(prepare(dataset, make_config(training__steps=6)))
+    shelf.kept[0] = shelf.kept[0][:2]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+
+    list(fit_members(prepare(dataset, make_config(training__steps=6)), [0], keeper=Keeper(shelf)))
+
+    assert "begun on cpu in float32 by 1 thread, goes on on cpu in float32 by 64 threads" in (
+        caplog.text
+    )
+
+
 @given(st.data())
 def test_one_flipped_bit_anywhere_is_noticed(data):
     tensors = {"a": torch.arange(5.0), "b": torch.tensor(3, dtype=torch.int64)}

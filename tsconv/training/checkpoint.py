@@ -226,7 +226,9 @@ def _digest(tensors: Tensors, text: str) -> str:
 
 def _arithmetic(course: Course) -> str:
     arithmetic = course.task.arithmetic
-    return f"{arithmetic.device.type} in {str(arithmetic.dtype).removeprefix('torch.')}"
+    where, n_threads = arithmetic.device.type, torch.get_num_threads()
+    by = f" by {n_threads} thread{'s' * (n_threads > 1)}" if where == "cpu" else ""
+    return f"{where} in {str(arithmetic.dtype).removeprefix('torch.')}{by}"
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> Tensors:
