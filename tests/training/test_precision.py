@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from tsconv.networks import NETWORKS
 from tsconv.training import precision
 from tsconv.training.batches import as_batch
 from tsconv.training.inference import infer_proba
-from tsconv.training.precision import Arithmetic, choose_arithmetic, visible_gpus
+from tsconv.training.precision import Arithmetic, choose_arithmetic, take_gpus, visible_gpus
 
 CPU = torch.device("cpu")
 FLOAT32 = Arithmetic(CPU, torch.float32, "")
@@ -74,6 +75,26 @@ def test_float32_is_always_there():
     ("named", "count", "gpus"),
     [(None, 2, ("0", "1")), (None, 0, ()), ("3, 5", 2, ("3", "5")), ("GPU-1f", 1, ("GPU-1f",))],
 )
+@pytest.mark.parametrize(
+    ("seen", "found"), [("2,3", "GPUs 2, 3"), ("", "GPUs 0, 1"), (None, "no GPU")]
+)
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch, seen, found):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen or "")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0 if seen is None else 2)
+
+    with pytest.raises(ConfigError, match=f"--gpu 7: found {found} that this process may use"):
+        take_gpus(["7"])
+
+
+def test_gpus_that_are_taken_are_all_that_cuda_sees(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3,5")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+
+    take_gpus(["5", "2"])
+
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,2"
+
+
 def test_visible_gpus_keep_the_names_that_the_batch_system_gave_them(
     monkeypatch, named, count, gpus
 ):

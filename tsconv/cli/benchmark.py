@@ -82,7 +82,7 @@ def benchmark(
         seed=seed,
     )
     from tsconv.workflows import benchmark as workflow
-    from tsconv.workflows.place import refuse_several
+    from tsconv.workflows.place import refuse_several, take_gpus
 
     refuse_several("benchmark", "its cells run side by side: --processes N, --gpu N")
     if executor in workflow.BATCH_SYSTEMS:
@@ -98,6 +98,7 @@ def benchmark(
             json=json,
         )
         return
+    take_gpus(gpu or ())
     # All tasks of an array must share the cells out alike, whether or not their nodes have GPUs.
     schedule = workflow.plan_cells(plan, flags, out, gpus=None if tasks is None else False)
     workers = workflow.make_executor(schedule, executor, processes=processes, devices=gpu or ())

@@ -1,6 +1,7 @@
 """What this machine computes best with, and why; the only place that asks the hardware."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -63,6 +64,27 @@ def visible_gpus() -> tuple[str, ...]:
     count = torch.cuda.device_count()
     named = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     return tuple(named[:count] if any(named) else map(str, range(count)))
+
+
+def take_gpus(names: Sequence[str]) -> None:
+    """Let CUDA see these GPUs alone, in this process and those that it starts.
+
+    Args:
+        names: as CUDA_VISIBLE_DEVICES has them.
+
+    Raises:
+        ConfigError: one of them is not there, or not for this process.
+    """
+    there = visible_gpus()
+    for name in names:
+        if name not in there:
+            found = f"GPUs {', '.join(there)}" if there else "no GPU"
+            raise ConfigError(
+                f"--gpu {name}: found {found} that this process may use, by "
+                "CUDA_VISIBLE_DEVICES where that is set; expected one of them"
+            )
+    if names:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
 
 
 def _choose_device(name: str) -> torch.device:

@@ -1,9 +1,10 @@
-"""Which of several processes this is, for those who speak to the user."""
+"""Which of several processes this is, and what it is given, for those who speak to the user."""
 
 from tsconv.errors import ConfigError
 from tsconv.training.distributed import find_place, told_elsewhere
+from tsconv.training.precision import take_gpus
 
-__all__ = ["is_first", "refuse_several", "told_elsewhere"]
+__all__ = ["is_first", "refuse_several", "take_gpus", "told_elsewhere"]
 
 
 def is_first() -> bool:
