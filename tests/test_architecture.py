@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "evaluation": {"errors", "registry"},
     "classifier": BELOW_RUNS - {"classifier"},
     "runs": {"errors", "config", "data", "classifier"},
-    "executors": LOW | {"cores"},
+    "executors": LOW | {"cores", "stopping"},
     "workflows": BELOW_WORKFLOWS,
     "worker": {"errors", "stopping", "workflows"},
     "estimators": {"errors", "config", "data", "classifier", "runs"},

@@ -255,13 +255,15 @@ def fit_members(
         TrainingError: the loss of a member is not finite.
         Stopped: the watch asked for it.
     """
+    indices, watch = tuple(indices), watch or Watch()
+    watch.on_begin(indices)
     task = Task(
         data=preparation.data,
         config=preparation.config.training,
         arithmetic=preparation.arithmetic,
         class_weights=preparation.class_weights,
         valid=preparation.valid,
-        watch=watch or Watch(),
+        watch=watch,
         group=preparation.group,
     )
     trainees = (_begin_member(preparation, index) for index in indices)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import IO, Any
 
 from tsconv.errors import Stopped, TSConvError
@@ -46,8 +47,9 @@ def do(document: dict[str, Any], out: IO[str], stop: Stop) -> None:
     work = run_member if "member" in document else run_cell
 
     def tell(kind: str, values: dict[str, Any]) -> None:
-        out.write(json.dumps({kind: values}) + "\n")
-        out.flush()
+        with suppress(BrokenPipeError):  # nobody is there any more: the input has closed too
+            out.write(json.dumps({kind: values}) + "\n")
+            out.flush()
 
     try:
         tell("finished", work(document, lambda values: tell("progress", values), stop))

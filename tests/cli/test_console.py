@@ -9,7 +9,7 @@ from tsconv.cli.console import Lines, Pace
 def test_lines_come_soon_then_once_a_minute_and_count_members_as_files_do(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    lines = Lines(members=2, last=1)
+    lines = Lines(members=2)
 
     for step in range(1, 301):
         now[0] += 1
@@ -21,10 +21,11 @@ def test_lines_come_soon_then_once_a_minute_and_count_members_as_files_do(capsys
     assert all("member 0 (of 2), step" in line and "left" in line for line in said)
 
 
-def test_time_left_counts_the_members_to_come(monkeypatch):
+def test_time_left_counts_the_members_that_are_trained(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    pace = Pace(members=3, last=2)
+    pace = Pace(members=5)
+    pace.on_begin((1, 4))  # the others are there
 
     for step in range(1, 12):
         pace.on_step(1, step, 20)
@@ -37,7 +38,7 @@ def test_time_left_counts_the_members_to_come(monkeypatch):
 def test_members_that_take_turns_are_told_of_together(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    lines = Lines(members=5, last=4)
+    lines = Lines(members=5)
 
     for step in (10, 20, 30):  # told of now and then, not of each step
         for member in (0, 1):

@@ -19,6 +19,9 @@ for line in sys.stdin:
               "pid": os.getpid(), "device": os.environ.get("CUDA_VISIBLE_DEVICES")}
     if job["do"] == "die":
         os.kill(os.getpid(), 9)
+    if job["do"] == "die in a word":
+        os.write(1, b'{"failed": {"kind": "Val')
+        os.kill(os.getpid(), 9)
     if job["do"] == "stop":
         sys.exit(75)
     if job["do"] == "sleep":
@@ -78,6 +81,15 @@ def test_a_worker_that_dies_last_ends_the_run(tmp_path):
     assert {each.kind for each in ends(events).values()} == {"finished", "failed"}
 
 
+def test_a_worker_that_dies_in_the_middle_of_a_word_fails_its_job(tmp_path):
+    jobs = make_jobs("die in a word", "work")
+
+    ended = ends(Local(processes=1).run(COMMAND, jobs, tmp_path))
+
+    assert ended["0-die in a word"].values["kind"] == "WorkerDied"
+    assert ended["1-work"].kind == "finished"
+
+
 def test_a_program_that_cannot_begin_fails_every_job(tmp_path):
     events = list(
         Local(processes=1).run((sys.executable, "-c", "1/0"), make_jobs("a", "b"), tmp_path)
@@ -110,6 +122,14 @@ def test_a_worker_has_no_more_threads_than_are_granted_or_asked_for(tmp_path, mo
         threads.append({each.values["threads"] for each in ends(events).values()})
 
     assert threads == [{"1"}, {"2"}]
+
+
+def test_processes_share_no_more_cores_than_they_are_given(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(64)})
+
+    places = make_places(2, most_cores=4)
+
+    assert [(place.n_cores, place.cores) for place in places] == [(2, None), (2, None)]
 
 
 def test_devices_are_shared_out(tmp_path):

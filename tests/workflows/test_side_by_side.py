@@ -1,9 +1,13 @@
 """Members side by side: the run that one process makes, and what becomes of errors."""
 
+import dataclasses
 import json
+import logging
 import os
 import sys
+from contextlib import ExitStack, suppress
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,14 +17,19 @@ from tsconv.classifier import resolve_network
 from tsconv.config import load_config
 from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
-from tsconv.errors import ConfigError, TrainingError
+from tsconv.errors import ConfigError, FormatError, RunError, TrainingError
+from tsconv.runs.lock import held
 from tsconv.runs.paths import RunDir
-from tsconv.training.batches import Batch
+from tsconv.runs.store import open_run
+from tsconv.stopping import Stop
+from tsconv.training.batches import Batch, LazyTensor
 from tsconv.training.distributed import Group
 from tsconv.training.loop import Watch
 from tsconv.training.precision import choose_arithmetic
-from tsconv.workflows import side_by_side
+from tsconv.worker import do
+from tsconv.workflows import run_member, side_by_side
 from tsconv.workflows.job import Order, describe_member
+from tsconv.workflows.members import make_ready
 from tsconv.workflows.read import load
 from tsconv.workflows.side_by_side import share_out
 from tsconv.workflows.train import train
@@ -100,6 +109,126 @@ def test_an_error_of_a_member_is_raised_here_as_it_was_there(tmp_path):
 
 
 @needs_two_cores
+def test_a_member_of_another_process_is_left_to_it(tmp_path, caplog):
+    data, config, run = make_toy_set(tmp_path), make_config(members=3), RunDir(tmp_path / "run")
+    taken = ExitStack()
+
+    def take(members):  # after this process has looked, before a worker comes
+        taken.enter_context(held(run.member_lock(1)))
+
+    with taken:
+        result = train(data, config, out=run.path, processes=TWO, watch=Watch(on_begin=take))
+
+    assert result.missing == (1,)
+    assert "member 1 is left to another process" in caplog.text
+    train(data, config, out=run.path)
+    train(data, config, out=tmp_path / "alone")
+    assert weights(run.path) == weights(tmp_path / "alone")
+    assert files(run.path) == files(tmp_path / "alone")
+
+
+@needs_two_cores
+def test_what_workers_say_is_said_here(tmp_path, caplog):
+    data, config, run = make_toy_set(tmp_path), make_config(), RunDir(tmp_path / "run")
+    caplog.set_level(logging.INFO, logger="tsconv")
+    run.members.mkdir(parents=True)
+    run.checkpoints(1)[0].write_bytes(b"torn")
+
+    train(data, config, out=run.path, processes=TWO)
+
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert any("1.checkpoint.safetensors" in each for each in warnings)
+    for k in range(config.members):
+        assert sum(f"member {k}: trained in" in each.getMessage() for each in caplog.records) == 1
+
+
+@needs_two_cores
+def test_modules_of_the_working_folder_are_not_taken_for_others(tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise RuntimeError('not that one')")
+    monkeypatch.chdir(tmp_path)
+
+    assert train(make_toy_set(tmp_path), make_config(), processes=TWO).missing == ()
+
+
+@needs_two_cores
+def test_a_run_says_with_what_its_members_were_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)  # of this process
+
+    train(make_toy_set(tmp_path), make_config(), out=tmp_path / "run", processes=TWO)
+
+    environment = json.loads(RunDir(tmp_path / "run").environment.read_text())
+    assert environment["threads"] == 1
+    record = json.loads(RunDir(tmp_path / "run").record(1).read_text())
+    assert environment["peak_memory_mb"] >= record["peak_memory_mb"] > 0
+
+
+@needs_two_cores
+def test_a_damaged_member_keeps_none_of_the_others_from_being_trained(tmp_path):
+    data, config, run = make_toy_set(tmp_path), make_config(members=3), RunDir(tmp_path / "run")
+    train(data, config, out=run.path, member=0)
+    run.weights(0).write_bytes(b"torn")
+
+    with pytest.raises(RunError, match=r"0\.safetensors"):
+        train(data, config, out=run.path, processes=TWO)
+
+    assert open_run(run).saved == (0, 1, 2)
+
+
+@needs_two_cores
+def test_what_kills_left_is_taken_away_and_what_others_put_there_is_not(tmp_path):
+    data, config, run = make_toy_set(tmp_path), make_config(members=3), RunDir(tmp_path / "run")
+    train(data, config, out=run.path, member=0)
+    run.checkpoints(0)[0].write_bytes(b"of a member that is there")
+    run.logs.mkdir()
+    (run.logs / "worker-7.log").touch()
+    (run.logs / "of-somebody.txt").touch()
+
+    train(data, config, out=run.path, processes=TWO)
+
+    assert not run.checkpoints(0)[0].exists()
+    assert [path.name for path in run.logs.iterdir()] == ["of-somebody.txt"]
+
+
+def test_a_member_is_trained_without_the_test_part(tmp_path):
+    data = make_toy_set(tmp_path)
+    (tmp_path / "Toy_TEST.csv").write_text("not read")
+    order = Order(
+        data=str(data),
+        config=make_config(),
+        out=tmp_path / "run",
+        schema=Schema(),
+        valid=None,
+        resample=0,
+    )
+
+    assert make_ready(order, Group(), for_training=True).test is None
+    with pytest.raises(FormatError):
+        make_ready(order, Group())
+
+
+def test_a_worker_whose_parent_is_gone_saves_what_is_under_way(tmp_path, monkeypatch):
+    data, run = make_toy_set(tmp_path), RunDir(tmp_path / "run")
+    document = describe_member(
+        Order(
+            data=str(data),
+            config=make_config("training.steps=20"),
+            out=run.path,
+            schema=Schema(),
+            valid=None,
+            resample=0,
+        ),
+        0,
+    )
+    monkeypatch.setattr(run_member, "SECONDS_BETWEEN_WORDS", 0.0)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with suppress(BrokenPipeError), os.fdopen(writer, "w") as nobody_reads:
+        do(document, nobody_reads, Stop())
+
+    assert run.record(0).exists()
+
+
+@needs_two_cores
 def test_a_worker_that_dies_is_told_of_with_its_log(tmp_path, monkeypatch):
     dying = (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
     monkeypatch.setattr(side_by_side, "WORKER", dying)
@@ -111,6 +240,14 @@ def test_a_worker_that_dies_is_told_of_with_its_log(tmp_path, monkeypatch):
 def test_one_member_is_not_shared_out(tmp_path):
     with pytest.raises(ConfigError, match="--member 1 and processes"):
         train(make_toy_set(tmp_path), make_config(), member=1, processes=TWO)
+
+
+def test_one_process_trains_one_member(tmp_path):
+    result = train(
+        make_toy_set(tmp_path), make_config(), out=tmp_path / "run", member=1, processes=1
+    )
+
+    assert result.missing == (0,)
 
 
 def test_a_processor_and_gpus_are_not_asked_for_together(tmp_path):
@@ -170,6 +307,7 @@ def test_no_more_processes_than_members_share_out_the_cores(monkeypatch):
         (2, 5, {}, 2),
         (64, 5, {}, 5),
         (1, 5, {}, 0),  # OMP_NUM_THREADS=1: as asked for
+        (4, 5, {}, 4),  # OMP_NUM_THREADS=4
         (64, 1, {}, 0),
         (64, 5, {"steps": 10}, 0),  # done before processes have started
         (64, 5, {"n_instances": 2**20}, 0),  # each process would hold them
@@ -184,6 +322,41 @@ def test_long_trainings_on_processors_have_a_process_a_member(
     executor = share_out(Prepared(device="cpu", **settings), members, None, ())
 
     assert (executor.processes if executor else 0) == n_processes
+    assert executor is None or sum(each.n_cores for each in executor.places) <= n_threads
+
+
+def test_one_core_is_not_shared_out(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    monkeypatch.setattr(side_by_side, "visible_gpus", lambda: ("0", "1"))
+    monkeypatch.setattr(side_by_side, "most_together", lambda data, batch_size: 2)
+
+    assert share_out(Prepared(), 5, None, ()) is None
+
+
+def test_a_set_on_disk_is_read_by_one_process(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(64)})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    prepared = Prepared(device="cpu")
+    series = np.zeros((50, 1, 150), dtype=np.float32)
+    prepared.data = Batch(x=LazyTensor(series, torch.device("cpu")))
+
+    assert share_out(prepared, 5, None, ()) is None
+
+
+def test_how_long_it_takes_is_told_by_the_series_that_are_trained_on(monkeypatch):
+    fractions = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    monkeypatch.setattr(
+        side_by_side,
+        "estimate_seconds",
+        lambda config, shape: fractions.append(config.valid_fraction) or 0.0,
+    )
+    prepared = Prepared(device="cpu")
+    prepared.config = dataclasses.replace(prepared.config, valid_fraction=0.5)
+
+    share_out(prepared, 5, None, ())
+
+    assert fractions == [0.0]  # the validation part has been taken out of them
 
 
 def test_one_process_is_this_one(monkeypatch):

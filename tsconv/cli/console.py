@@ -63,17 +63,20 @@ class Pace:
 
     Args:
         members: networks in the ensemble.
-        last: index of the last one that will be trained.
     """
 
-    def __init__(self, members: int, last: int) -> None:
+    def __init__(self, members: int) -> None:
         self.members = members
-        self.last = last
+        self.to_train: tuple[int, ...] = tuple(range(members))
         self.taken = 0
         self.started = time.monotonic()
         self.steps: dict[int, int] = {}
         self.n_steps = 1
         self.loss = float("nan")
+
+    def on_begin(self, members: tuple[int, ...]) -> None:
+        """Note which members will be trained."""
+        self.to_train = members
 
     def on_step(self, member: int, step: int, n_steps: int) -> None:
         """Note a step, or how many there have been since the last time."""
@@ -95,8 +98,7 @@ class Pace:
     @property
     def seconds_left(self) -> float | None:
         """Until the last member is trained, None before it is known."""
-        to_come = self.last + 1 - min(self.steps, default=0) - len(self.steps)
-        n_left = (to_come + len(self.steps)) * self.n_steps - sum(self.steps.values())
+        n_left = len(self.to_train) * self.n_steps - sum(self.steps.values())
         return n_left / self.rate if self.rate else None
 
     @property
@@ -115,8 +117,8 @@ class Pace:
 class Lines(Pace):
     """The pace as a line after 5 s, 10 s more, and so on up to one a minute."""
 
-    def __init__(self, members: int, last: int) -> None:
-        super().__init__(members, last)
+    def __init__(self, members: int) -> None:
+        super().__init__(members)
         self.said = time.monotonic()
         self.pause = FIRST_PAUSE
 
@@ -138,8 +140,8 @@ class Lines(Pace):
 class Bar(Pace):
     """The pace as a bar on a terminal."""
 
-    def __init__(self, members: int, last: int, progress: "Progress") -> None:
-        super().__init__(members, last)
+    def __init__(self, members: int, progress: "Progress") -> None:
+        super().__init__(members)
         self.progress = progress
         self.task = progress.add_task("", total=None, pace="")
 
@@ -156,25 +158,25 @@ class Bar(Pace):
 
 
 @contextlib.contextmanager
-def watching(members: int, member: int | None) -> Iterator["Watch | None"]:
+def watching(members: int) -> Iterator["Watch | None"]:
     """Whom to tell how a training goes; nobody if only warnings are wanted.
 
     Args:
         members: networks in the ensemble.
-        member: the only one trained, None for all.
     """
-    from tsconv.workflows.train import Watch
-
-    last = members - 1 if member is None else member
     if not logging.getLogger("tsconv").isEnabledFor(logging.INFO):
         yield None
     elif sys.stderr.isatty():
         with _progress() as progress:
-            bar = Bar(members, last, progress)
-            yield Watch(on_epoch=bar.on_epoch, on_step=bar.on_step)
+            yield _told(Bar(members, progress))
     else:
-        lines = Lines(members, last)
-        yield Watch(on_epoch=lines.on_epoch, on_step=lines.on_step)
+        yield _told(Lines(members))
+
+
+def _told(pace: Pace) -> "Watch":
+    from tsconv.workflows.train import Watch
+
+    return Watch(on_epoch=pace.on_epoch, on_step=pace.on_step, on_begin=pace.on_begin)
 
 
 def _progress() -> "Progress":

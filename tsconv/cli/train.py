@@ -1,12 +1,16 @@
 """tsconv train."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsconv.cli import console, options, render
 from tsconv.config import load_config
+from tsconv.stopping import EXIT_CODE
+
+if TYPE_CHECKING:
+    from tsconv.workflows.train import Trained
 
 Out = Annotated[
     Path | None,
@@ -20,11 +24,17 @@ Member = Annotated[
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(help="Members side by side, a process each; 1 for none; what suits.", min=1),
+    typer.Option(
+        help="Members side by side, a process each; 1: all in this one; what suits.", min=1
+    ),
 ]
 Devices = Annotated[
     list[str] | None,
-    typer.Option("--gpu", help="Number of a GPU that trains members; repeatable."),
+    typer.Option(
+        "--gpu",
+        metavar="N",
+        help="Train on this GPU, as CUDA_VISIBLE_DEVICES names it; repeatable.",
+    ),
 ]
 Resample = Annotated[
     int, typer.Option(help="0: the set's own split; else the seed of another.", min=0)
@@ -79,12 +89,13 @@ def train(
     }
     resolved = load_config(recipe, file=config, overrides=set_ or (), settings=flags)
 
-    from tsconv.workflows.place import is_first
+    from tsconv.workflows.place import is_first, take_gpus
     from tsconv.workflows.schema import make_schema
     from tsconv.workflows.train import train as run
 
+    take_gpus(gpu or ())
     schema = make_schema(label=label, id=id, time=time, layout=layout)
-    with console.watching(resolved.members, member) as watch:
+    with console.watching(resolved.members) as watch:
         result = run(
             data,
             resolved,
@@ -99,11 +110,17 @@ def train(
             watch=watch,
             stop=context.obj,
         )
-    if not is_first():
-        return
+    if is_first():
+        _conclude(result, whole=member is None, json=json)
+
+
+def _conclude(result: "Trained", *, whole: bool, json: bool) -> None:
+    """What came of it, and the exit code."""
     render.document(result.to_dict()) if json else render.trained(result)
-    if result.missing:
-        missing = ", ".join(map(str, result.missing))
-        console.say(f"run {result.run} is unfinished, members to be trained: {missing}")
-    else:
+    if not result.missing:
         console.say(f"run saved in {result.run}, {result.seconds:.1f} s")
+        return
+    missing = ", ".join(map(str, result.missing))
+    console.say(f"run {result.run} is unfinished, members to be trained: {missing}")
+    if whole:  # they were left to other processes
+        raise typer.Exit(EXIT_CODE)

@@ -20,11 +20,10 @@ from typing import IO, Any, cast
 from tsconv.cores import granted, usable, within_ceiling
 from tsconv.errors import ConfigError, Stopped
 from tsconv.executors.executor import EXECUTORS, Event, Job, Kind
+from tsconv.stopping import EXIT_CODE, PATIENCE, SECONDS_TO_SAVE
 
-SECONDS_TO_END = 27.0
+SECONDS_TO_END = PATIENCE + SECONDS_TO_SAVE + 2.0
 """Given to workers to save what is under way; batch systems kill after 30."""
-STOPPED = 75
-"""Exit code of a worker that a signal has ended."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -43,7 +42,9 @@ class Place:
     device: str | None = None
 
 
-def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tuple[Place, ...]:
+def make_places(
+    processes: int | None = None, devices: Sequence[str] = (), most_cores: int | None = None
+) -> tuple[Place, ...]:
     """The cores that this process may use, shared out.
 
     All get as many, since that number decides the last digits of results, and which place a job
@@ -53,12 +54,13 @@ def make_places(processes: int | None = None, devices: Sequence[str] = ()) -> tu
     Args:
         processes: how many; one a core, or one a device where there are devices and cores.
         devices: GPUs as CUDA_VISIBLE_DEVICES names them.
+        most_cores: that all together may keep busy, where that is less.
 
     Raises:
         ConfigError: more processes than cores.
     """
     cores = usable()
-    n_cores = min(len(cores), granted() or len(cores))
+    n_cores = min(len(cores), granted() or len(cores), most_cores or len(cores))
     n_places = processes or min(len(devices), n_cores) or n_cores
     if n_places > n_cores:
         raise ConfigError(
@@ -83,10 +85,17 @@ class Local:
     Args:
         processes: how many; one a core, or one a device where there are devices.
         devices: GPUs as CUDA_VISIBLE_DEVICES names them, shared out among the processes.
+        most_cores: that all together may keep busy, all that this process may unless given.
     """
 
-    def __init__(self, *, processes: int | None = None, devices: Sequence[str] = ()) -> None:
-        self.places = make_places(processes, devices)
+    def __init__(
+        self,
+        *,
+        processes: int | None = None,
+        devices: Sequence[str] = (),
+        most_cores: int | None = None,
+    ) -> None:
+        self.places = make_places(processes, devices, most_cores)
 
     @property
     def processes(self) -> int:
@@ -178,7 +187,7 @@ class Worker:
         name = self.job.name if self.job else ""
         if words is None:
             code = self.process.wait()
-            if code == STOPPED:
+            if code == EXIT_CODE:
                 raise Stopped(f"worker {self.number} was told to")
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             hint = "; was memory short?" if code == -9 else ""
@@ -202,7 +211,7 @@ class Worker:
             self.process.wait()
 
     def _listen(self, said: "queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]]") -> None:
-        with _pipe(self.process.stdout) as lines:
+        with _pipe(self.process.stdout) as lines, suppress(ValueError):  # cut off by its death
             for line in lines:
                 said.put((self, json.loads(line)))
         said.put((self, None))

@@ -28,7 +28,6 @@ def describe_environment(ensemble: Preparation | Classifier) -> dict[str, Any]:
         },
         "git_commit": _commit(),
         **describe_arithmetic(ensemble),
-        "threads": torch.get_num_threads(),
         "hostname": socket.gethostname(),
         "platform": platform.platform(),
         "pid": os.getpid(),
@@ -38,14 +37,15 @@ def describe_environment(ensemble: Preparation | Classifier) -> dict[str, Any]:
 
 
 def describe_arithmetic(ensemble: Preparation | Classifier) -> dict[str, Any]:
-    """Device, precision and why; None for a classifier, which does not remember."""
+    """Device, precision and why, threads; None for a classifier, which does not remember."""
     arithmetic = ensemble.arithmetic if isinstance(ensemble, Preparation) else None
     if arithmetic is None:
-        return {"device": None, "precision": None, "reason": None}
+        return {"device": None, "precision": None, "reason": None, "threads": None}
     return {
         "device": str(arithmetic.device),
         "precision": str(arithmetic.dtype).removeprefix("torch."),
         "reason": arithmetic.reason,
+        "threads": torch.get_num_threads(),
     }
 
 

@@ -85,7 +85,7 @@ class RunDir:
     @property
     def logs(self) -> Path:
         """What processes said that trained members side by side."""
-        return self.path / "logs"
+        return self.members / "logs"
 
     @property
     def files(self) -> tuple[Path, ...]:

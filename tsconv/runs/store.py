@@ -10,8 +10,8 @@ import dataclasses
 import hashlib
 import io
 import math
-import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ def refuse_foreign_files(directory: RunDir) -> None:
         return
     if directory.path.exists() and not directory.path.is_dir():
         raise RunError(f"{directory.path}: expected a folder for the run, found a file")
-    known = {*directory.files, directory.members, directory.logs}
+    known = {*directory.files, directory.members}
     found = directory.path.iterdir() if directory.path.exists() else ()
     foreign = [each.name for each in found if each not in known and not each.name.startswith(".")]
     if foreign:
@@ -129,6 +129,7 @@ def save_member(directory: RunDir, member: Member, ensemble: Preparation | Class
         "seconds": seconds,
         "taken_up": member.taken_up,
         **describe_arithmetic(ensemble),
+        "peak_memory_mb": peak_memory_mb(),
         "finished": now(),
         "sha256": hashlib.sha256(content).hexdigest(),
         "history": [_finite(dataclasses.asdict(epoch)) for epoch in member.history],
@@ -152,11 +153,16 @@ def finish(directory: RunDir, metrics: Mapping[str, Any] | None = None) -> None:
         "finished": now(),
         "training_seconds": sum(record["seconds"] or 0.0 for record in records),
         "taken_up": sum(record.get("taken_up", 0) for record in records),
-        "peak_memory_mb": peak_memory_mb(),
+        "threads": _common(record.get("threads") for record in records),
+        "peak_memory_mb": max(
+            filter(None, (peak_memory_mb(), *(each.get("peak_memory_mb") for each in records))),
+            default=None,
+        ),
     }
     write_json(directory.environment, {**environment, **known})
     for each in (directory.failure, directory.progress):  # of tries that were killed
         each.unlink(missing_ok=True)
+    drop_logs(directory)
     for folder in (directory.path, directory.members):
         sweep(folder)  # all members are there: nobody else writes
     write_bytes(directory.done, b"")
@@ -255,9 +261,17 @@ def clear(directory: RunDir) -> None:
             path.unlink(missing_ok=True)
     for path in directory.files:
         path.unlink(missing_ok=True)
-    shutil.rmtree(directory.logs, ignore_errors=True)
+    drop_logs(directory)
     for folder in (directory.path, directory.members):
         sweep(folder)
+
+
+def drop_logs(directory: RunDir) -> None:
+    """Take away what processes said that trained members side by side."""
+    for path in directory.logs.glob("worker-*.log"):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there, or somebody put something into it
+        directory.logs.rmdir()
 
 
 def _describe_classifier(ensemble: Preparation | Classifier, data: DataRecord) -> dict[str, Any]:
@@ -318,6 +332,12 @@ def _load_weights(directory: RunDir, index: int, record: Any) -> dict[str, Tenso
     except SafetensorError as error:
         raise RunError(f"{path}: expected safetensors; {error}") from error
     return weights
+
+
+def _common(values: Iterable[T]) -> T | None:
+    """The value that all have, None where they differ."""
+    first, *others = {*values}
+    return None if others else first
 
 
 def _history_csv(histories: Iterable[list[dict[str, Any]]]) -> bytes:

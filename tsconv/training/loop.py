@@ -57,6 +57,7 @@ class EpochRecord:
 OnEpoch = Callable[[EpochRecord], None]
 OnStep = Callable[[int, int, int], None]
 """Called with (member, step, n_steps) after each step."""
+OnBegin = Callable[[tuple[int, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,13 @@ class Watch:
     Attributes:
         on_epoch: told of each epoch.
         on_step: told of each step.
+        on_begin: told once, before the first step, which members of the ensemble will be trained.
         should_stop: asked after each step, and after each batch of the passes between steps.
     """
 
     on_epoch: OnEpoch = lambda record: None
     on_step: OnStep = lambda member, step, n_steps: None
+    on_begin: OnBegin = lambda members: None
     should_stop: Callable[[], bool] = lambda: False
 
 

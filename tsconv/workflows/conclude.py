@@ -100,7 +100,6 @@ def conclude_run(
     test: TimeSeriesDataset | None,
     *,
     started: float,
-    finishing: bool = True,
 ) -> Trained:
     """Finish a run if all members are there; one that is finished is left as it is.
 
@@ -109,7 +108,6 @@ def conclude_run(
         source: the set's files.
         test: its test part, None where it has none.
         started: when the call began, by the monotonic clock.
-        finishing: False leaves that to somebody else.
     """
     done = directory.done.exists()
     with nullcontext() if done else held(directory.lock, patience=None):
@@ -117,7 +115,7 @@ def conclude_run(
         classifier, report = with_members(run), None
         if directory.done.exists():  # before, or by another process while this one waited
             report = _stored_report(directory)
-        elif finishing and not run.missing:
+        elif not run.missing:
             report = _finish(run, classifier, source, test)
     return Trained(
         run=directory.path,

@@ -11,8 +11,9 @@ from tsconv.config import Config, from_dict, to_dict
 from tsconv.data.format import Schema
 from tsconv.workflows.cell import Cell
 
-WORKER = (sys.executable, "-m", "tsconv.worker")
-"""The program; see :mod:`tsconv.executors.executor` for what it reads and writes."""
+WORKER = (sys.executable, "-P", "-m", "tsconv.worker")
+"""The program; see :mod:`tsconv.executors.executor` for what it reads and writes. Modules of the
+working folder are not for it (-P): somebody's ``queue.py`` there is no part of Python."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,19 @@
 """One member of a run, as a worker does it while others train the others."""
 
 import dataclasses
-import time
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from tsconv.runs.store import load_member, open_run
 from tsconv.stopping import Stop
+from tsconv.training.distributed import Group
 from tsconv.training.loop import EpochRecord, Watch
+from tsconv.workflows.conclude import summarize
 from tsconv.workflows.job import Order
-from tsconv.workflows.progress import SECONDS_BETWEEN_WORDS, Tell
-from tsconv.workflows.train import train
+from tsconv.workflows.members import begun, make_ready, train_members
+from tsconv.workflows.progress import SECONDS_BETWEEN_WORDS, Seldom, Tell
 
 
 def run_member(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -> dict[str, Any]:
@@ -17,43 +22,44 @@ def run_member(document: dict[str, Any], tell: Tell, stop: Stop | None = None) -
     Args:
         document: of :func:`tsconv.workflows.job.describe_member`.
         tell: called now and then with the member, step, n_steps and, once there is one, the newest
-            epoch's record.
+            epoch's record; and with what is to be logged, its level and message.
         stop: whether this process was told to end.
 
     Raises:
         TSConvError: what :func:`tsconv.workflows.train.train` says.
         Stopped: ``stop`` was asked for.
     """
-    order, member, teller = Order.from_dict(document), document["member"], _Teller(tell)
-    trained = train(
-        order.data,
-        order.config,
-        out=order.out,
-        schema=order.schema,
-        valid=order.valid,
-        member=member,
-        resample=order.resample,
-        conclude=False,
-        watch=Watch(on_epoch=teller.on_epoch, on_step=teller.on_step),
-        stop=stop,
+    order, member = Order.from_dict(document), document["member"]
+    ready = make_ready(order, Group(), for_training=True)
+    with passed_on(tell), begun(ready, (member,)) as missing:
+        train_members(ready, missing, watch=_watch(tell), stop=stop or Stop())
+    return dataclasses.asdict(summarize(load_member(open_run(ready.directory), member)))
+
+
+@contextmanager
+def passed_on(tell: Tell) -> Iterator[None]:
+    """Within, what the package logs is told too."""
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: tell(  # type: ignore[method-assign]
+        {"level": record.levelno, "message": record.getMessage()}
     )
-    return next(dataclasses.asdict(each) for each in trained.members if each.member == member)
+    logger = logging.getLogger("tsconv")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
-class _Teller:
-    """Tells of the newest step and epoch, at most once a second, and of the last step."""
+def _watch(tell: Tell) -> Watch:
+    """Who tells of the newest step and epoch now and then, and of the last step."""
+    seldom, newest = Seldom(SECONDS_BETWEEN_WORDS), dict[str, Any](epoch=None)
 
-    def __init__(self, tell: Tell) -> None:
-        self.tell = tell
-        self.told = -float("inf")
-        self.epoch: dict[str, Any] | None = None
+    def on_epoch(record: EpochRecord) -> None:
+        newest["epoch"] = dataclasses.asdict(record)
 
-    def on_epoch(self, record: EpochRecord) -> None:
-        self.epoch = dataclasses.asdict(record)
+    def on_step(member: int, step: int, n_steps: int) -> None:
+        if seldom.is_due() or step == n_steps:
+            tell({"member": member, "step": step, "n_steps": n_steps, **newest})
 
-    def on_step(self, member: int, step: int, n_steps: int) -> None:
-        at = time.monotonic()
-        if step == n_steps or at - self.told >= SECONDS_BETWEEN_WORDS:
-            self.told = at
-            values = {"member": member, "step": step, "n_steps": n_steps, "epoch": self.epoch}
-            self.tell(values)
+    return Watch(on_epoch=on_epoch, on_step=on_step)

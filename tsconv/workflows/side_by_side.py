@@ -3,8 +3,8 @@
 Each is trained as ``tsconv train --member K`` trains it, and what they share is the run directory.
 """
 
+import dataclasses
 import logging
-import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,14 +14,15 @@ import torch
 
 from tsconv import errors
 from tsconv.classifier import Preparation
-from tsconv.errors import ConfigError, TrainingError, TSConvError
+from tsconv.errors import ConfigError, RunHeldError, TrainingError, TSConvError
 from tsconv.executors import Event, Job
 from tsconv.executors.local import Local
 from tsconv.runs.paths import RunDir
+from tsconv.runs.store import drop_logs
+from tsconv.training.batches import LazyTensor
 from tsconv.training.loop import EpochRecord, Watch
 from tsconv.training.members import most_together
 from tsconv.training.precision import ANY_GPU, visible_gpus
-from tsconv.workflows.conclude import MemberSummary
 from tsconv.workflows.cost import Shape, estimate_seconds
 from tsconv.workflows.job import WORKER, Order, describe_member
 
@@ -51,7 +52,7 @@ def share_out(
         ConfigError: more processes than cores, a processor and GPUs, or processes by torchrun.
     """
     device, size = preparation.config.training.device, preparation.group.place.size
-    asked = processes is not None or bool(devices)
+    asked = processes not in (None, 1) or bool(devices)
     if asked and size > 1:
         raise ConfigError(
             f"found {size} processes that torchrun started, which train each member together; "
@@ -65,9 +66,12 @@ def share_out(
         devices = visible_gpus()
     if not asked and not _pays(preparation, n_members, devices):
         return None
-    whole = Local(processes=processes, devices=devices)
-    most = n_members if processes or devices else min(n_members, torch.get_num_threads())
-    return Local(processes=max(1, min(whole.processes, most)), devices=devices)
+    most_cores = None if asked or devices else torch.get_num_threads()
+    whole = Local(processes=processes, devices=devices, most_cores=most_cores)
+    if not asked and whole.processes == 1:
+        return None
+    n_processes = min(whole.processes, n_members)
+    return Local(processes=n_processes, devices=devices, most_cores=most_cores)
 
 
 def _pays(preparation: Preparation, n_members: int, devices: Sequence[str]) -> bool:
@@ -85,12 +89,16 @@ def _pays(preparation: Preparation, n_members: int, devices: Sequence[str]) -> b
         n_timepoints=data.x.shape[-1],
         n_classes=len(preparation.classes),
     )
-    is_small = data.x.nbytes * min(n_members, n_threads) <= MOST_BYTES
+    config = dataclasses.replace(config, valid_fraction=0.0)  # that part has been taken out
+    is_held = not isinstance(data.x, LazyTensor)  # a set on disk is read by one, not from all over
+    is_small = is_held and data.x.nbytes * min(n_members, n_threads) <= MOST_BYTES
     return is_small and estimate_seconds(config, shape) >= LEAST_SECONDS
 
 
 def train_side_by_side(order: Order, members: Sequence[int], executor: Local, watch: Watch) -> None:
     """Train members, each by a worker; the first that fails ends the others, which are saved.
+
+    A member that another process is training is left to it.
 
     Args:
         order: of the run, which has been begun.
@@ -102,21 +110,26 @@ def train_side_by_side(order: Order, members: Sequence[int], executor: Local, wa
         TSConvError: a member could not be trained.
         Stopped: a worker was told to end.
     """
+    watch.on_begin(tuple(members))
     jobs = [Job(name=f"member {k}", document=describe_member(order, k)) for k in members]
-    logs = RunDir(order.out).logs
-    logger.info("members to be trained: %d, %d at once", len(jobs), executor.processes)
-    with closing(executor.run(WORKER, jobs, logs)) as events:
+    directory = RunDir(order.out)
+    at_once = min(len(jobs), executor.processes)
+    logger.info("members to be trained: %d, %d at once", len(jobs), at_once)
+    with closing(executor.run(WORKER, jobs, directory.logs)) as events:
         for event in events:
             if event.kind == "progress":
                 _pass_on(event.values, watch)
-            elif event.kind == "finished":
-                logger.info("%s", MemberSummary(**event.values))
+            elif event.kind == "failed" and event.values["kind"] == RunHeldError.__name__:
+                logger.warning("%s is left to another process: %s", event.job, _message(event))
             elif event.kind == "failed":
-                raise _error(event, logs)
-    shutil.rmtree(logs, ignore_errors=True)  # the run says all that is in them
+                raise _error(event, directory.logs)
+    drop_logs(directory)  # all that is in them was passed on
 
 
 def _pass_on(values: dict[str, Any], watch: Watch) -> None:
+    if "message" in values:
+        logger.log(values["level"], "%s", values["message"])
+        return
     if values["epoch"] is not None:
         watch.on_epoch(EpochRecord(**values["epoch"]))
     watch.on_step(values["member"], values["step"], values["n_steps"])
@@ -124,10 +137,14 @@ def _pass_on(values: dict[str, Any], watch: Watch) -> None:
 
 def _error(event: Event, logs: Path) -> Exception:
     """What went wrong in a worker, as it would be raised here."""
-    kind, message = event.values["kind"], f"{event.job}: {event.values['message']}"
+    kind, message = event.values["kind"], _message(event)
     if kind == "WorkerDied":
-        return TrainingError(message)
+        return TrainingError(f"{event.job}: {message}")
     known = getattr(errors, kind, None)
     if isinstance(known, type) and issubclass(known, TSConvError):
-        return known(event.values["message"])
-    return RuntimeError(f"{message} ({kind}); see {logs}")
+        return known(message)
+    return RuntimeError(f"{event.job}: {message} ({kind}); see {logs}")
+
+
+def _message(event: Event) -> str:
+    return str(event.values["message"])
