@@ -2,12 +2,12 @@
 
     python benchmarks/killed.py
 
-Trains both networks, runs a benchmark, and fetches a set from a slow server on loopback: once
-undisturbed, then again and again killed (SIGKILL) at a random moment and started anew, until all
-kills have hit a running process. Every other moment is counted from the start, the others from the
-end of imports. Whenever a command comes to its end, all that it made is held against what the
-undisturbed one made, bit for bit, and the next begins in another folder. Of a benchmark, half of
-the kills take its workers too; else these must end by themselves.
+Trains both networks, two members side by side, runs a benchmark, and fetches a set from a slow
+server on loopback: once undisturbed, then again and again killed (SIGKILL) at a random moment and
+started anew, until all kills have hit a running process. Every other moment is counted from the
+start, the others from the end of imports. Whenever a command comes to its end, all that it made is
+held against what the undisturbed one made, bit for bit, and the next begins in another folder.
+Where there are workers, half of the kills take them too; else these must end by themselves.
 """
 
 import argparse
@@ -125,11 +125,14 @@ def make_scenarios(folder: Path, url: str) -> Iterator[Scenario]:
     plan = folder / "plan.toml"
     plan.write_text(PLAN)
     yield Scenario("benchmark", ("benchmark", str(plan), "--out", "{}"), of_benchmark, 0.1)
-    for network in ("inception", "tcn"):
+    settings = ("--valid-fraction", "0.2", *(word for each in SETTINGS for word in ("--set", each)))
+    for name, network, share, more in (
+        ("train inception", "inception", 0.1, ()),
+        ("train tcn", "tcn", 0.1, ()),
+        ("train side by side", "inception", 0.1, ("--processes", "2")),
+    ):
         words = ("train", "GunPoint", "--network", network, "--members", "2", "--out", "{}")
-        settings = [word for each in SETTINGS for word in ("--set", each)]
-        words = (*words, "--valid-fraction", "0.2", *settings)
-        yield Scenario(f"train {network}", words, of_run, 0.15)
+        yield Scenario(name, (*words, *settings, *more), of_run, share)
     without = dict.fromkeys(("TSCONV_DATA", "TSCONV_OFFLINE", "TSCONV_LOCK"), "")
     environment = {"TSCONV_CACHE": "{}", "TSCONV_MIRRORS": url + "/{{name}}.zip", **without}
     yield Scenario("datasets fetch", ("datasets", "fetch", NAME), of_cache, 0.6, environment)

@@ -20,13 +20,13 @@ from typing import Any
 
 STARTING, WORKER = "starting", "--worker"
 CALLS = {
-    "tsconv.workflows.train:load_data": "reading",
-    "tsconv.workflows.train:prepare": "preparing",
+    "tsconv.workflows.members:load_data": "reading",
+    "tsconv.workflows.members:prepare": "preparing",
     "tsconv.training.loop:take_step": "training",
     "tsconv.training.loop:summing_loss": "validating",
     "tsconv.training.loop:settling": "settling",
     "tsconv.runs.shelf:RunShelf.put": "saving a checkpoint",
-    "tsconv.workflows.train:save_member": "saving a member",
+    "tsconv.workflows.members:save_member": "saving a member",
     "tsconv.workflows.conclude:evaluate_part": "evaluating",
     "tsconv.workflows.conclude:finish": "finishing",
     "tsconv.executors.local:Local.run": "waiting for workers",
