@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -121,6 +122,39 @@ def test_a_reader_that_goes_away_is_no_error(trained):
         code = process.wait(timeout=120)
 
     assert (code, stderr) == (0, "")
+
+
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a disk always full")
+
+
+@FULL
+@pytest.mark.parametrize("command", [["formats"], ["networks", "--json"], ["settings"]])
+def test_a_full_disk_below_standard_output_is_told_in_a_line(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output: cannot be written (No space left on device)\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&-", 2), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 2)]
+)
+def test_a_closed_stream_is_empty_or_forgets(trained, closed, code):
+    words = [*PROGRAM, "predict", str(trained / "run"), "-", "--out", "-"]
+    data = "" if "<" in closed else f"< {shlex.quote(str(trained / 'toy.csv'))}"
+
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(words)} {data} {closed}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
 
 
 def test_two_processes_train_different_members_into_one_run(tmp_path):

@@ -45,9 +45,10 @@ def set_up(verbosity: int) -> None:
 
 
 def say(words: str) -> None:
-    """One line on stderr, as it stands."""
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()
+    """One line on stderr, as it stands; no work ends because nobody can hear of it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
 
 
 def say_timed(words: str) -> None:

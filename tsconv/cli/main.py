@@ -7,6 +7,7 @@ the same command; 130 when Ctrl-C came twice.
 """
 
 import contextlib
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -37,6 +38,8 @@ from tsconv.cores import settle_threads
 from tsconv.errors import Stopped, TSConvError
 from tsconv.stopping import EXIT_CODE, ignore_more, listening
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 class Commands(TyperGroup):
     """The commands; deliberate errors, interruptions and closed pipes end in an exit code."""
@@ -45,7 +48,9 @@ class Commands(TyperGroup):
         """Run one command."""
         try:
             with listening() as ctx.obj:
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+                return result
         except TSConvError as error:
             message = " ".join(str(error).split())
             if ctx.meta.get(JSON_ASKED):
@@ -63,6 +68,12 @@ class Commands(TyperGroup):
         except BrokenPipeError as error:
             _drop_stdout()
             raise typer.Exit(0) from error
+        except OSError as error:
+            if error.filename is not None or error.errno not in NO_ROOM:
+                raise
+            _drop_stdout()
+            _say_once(f"error: standard output: cannot be written ({error.strerror})")
+            raise typer.Exit(2) from error
 
 
 app = typer.Typer(
@@ -123,6 +134,7 @@ app.add_typer(datasets.app, name="datasets")
 
 def main() -> None:
     """What `tsconv` runs."""
+    _open_streams()
     settle_threads()
     try:
         app()
@@ -132,6 +144,13 @@ def main() -> None:
         if isinstance(end.code, int):
             _leave(end.code)
         raise
+
+
+def _open_streams() -> None:
+    """For each standard stream that was closed, one that is empty or forgets what it is told."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _leave(code: int) -> None:
@@ -154,5 +173,5 @@ def _say_once(words: str) -> None:
 
 
 def _drop_stdout() -> None:
-    """Nobody reads on: keep the interpreter from flushing into the closed pipe at its end."""
+    """Nobody reads on: keep the interpreter from flushing into what takes no more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
