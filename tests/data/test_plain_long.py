@@ -61,16 +61,24 @@ def tables(draw):
     return HEADER + "\n".join(rows) + draw(st.sampled_from(["", "\n"]))
 
 
-@given(text=tables(), chunk_size=st.sampled_from([None, 1, 2, 5]), block=st.sampled_from([9, 1000]))
+@given(
+    text=tables(),
+    chunk_size=st.sampled_from([None, 1, 2, 5]),
+    block=st.sampled_from([9, 1000]),
+    small=st.sampled_from([0, 1000]),
+)
 @settings(deadline=None, max_examples=60)
-def test_plain_rows_say_what_the_general_reader_finds(tmp_path_factory, text, chunk_size, block):
+def test_plain_rows_say_what_the_general_reader_finds(
+    tmp_path_factory, text, chunk_size, block, small
+):
     path = save(tmp_path_factory.mktemp("long"), text)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tsconv.data.series_text.BLOCK_BYTES", block)
-        found = plainly(path, chunk_size)
+        patch.setattr("tsconv.data.rows.SMALL_BYTES", small)
+        found, expected = plainly(path, chunk_size), generally(path, chunk_size)
 
-    assert [*map(told, found)] == [*map(told, generally(path, chunk_size))]
+    assert [*map(told, found)] == [*map(told, expected)]
 
 
 PLAIN = ["a,0,1,0,2,up,n", "a,1,3,0,4,up,n", "b,0,5,0,6,down,s", "b,1,7,0,8,down,s"]

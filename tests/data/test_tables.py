@@ -24,6 +24,8 @@ class FrameTable:
         self.columns = Columns(path=path, kinds=kinds, sample=sample.__getitem__)
         self.cells = pa.Table.from_pandas(frame)
 
+    is_small = True
+
     def pieces(self, numbers):
         yield self.cells
 

@@ -210,6 +210,31 @@ def test_evaluation_in_chunks_is_evaluation_of_the_whole(run, tmp_path, monkeypa
     assert set(table["network"]) == {"tcn"}
 
 
+def make_long():
+    """The rows of six series, one time point of each after the other."""
+    series = np.stack([each[0] for each in make_series(seed=1)])
+    rows = [(f"s{k}", time, series[k, time], "ab"[k % 2]) for time in range(12) for k in range(6)]
+    return pd.DataFrame(rows, columns=["id", "time", "x", "label"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_rows_of_a_long_table_stand_in_any_order(tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(predict_module, "VALUES_PER_CHUNK", 25)  # two series of 12
+    write = {".csv": pd.DataFrame.to_csv, ".parquet": pd.DataFrame.to_parquet}[suffix]
+    for part in ("TRAIN", "TEST"):
+        write(make_long(), tmp_path / f"toy_{part}{suffix}", index=False)
+    write(make_long().sort_values(["id", "time"]), tmp_path / f"sorted{suffix}", index=False)
+    config = load_config(overrides=TINY, settings={"network.name": "tcn", "members": 1})
+    train(tmp_path, config, out=tmp_path / "run")
+
+    table = predicted(tmp_path / "run", tmp_path / f"toy_TEST{suffix}", tmp_path / "out.csv")
+    in_order = predicted(tmp_path / "run", tmp_path / f"sorted{suffix}", tmp_path / "out.csv")
+
+    assert table["id"].tolist() == [f"s{k}" for k in range(6)]
+    pd.testing.assert_frame_equal(table, in_order)
+    assert evaluate(tmp_path / "run", tmp_path).evaluation.n_instances == 6
+
+
 def test_evaluation_needs_known_labels(run, tmp_path):
     make_table(label=["a", "c"] * 3).to_csv(tmp_path / "new.csv", index=False)
     make_table().to_csv(tmp_path / "bare.csv", index=False)

@@ -50,27 +50,40 @@ class Instances:
 def read_long(table: PlainTable, chunk_size: int | None) -> Iterator[TimeSeriesDataset]:
     """Datasets of at most ``chunk_size`` instances, or one of all for None.
 
+    Nothing of a small table is given before each id is known to stand in one place: where one does
+    not, the general reader is to find all its rows, and so to begin anew.
+
     Raises:
         ValueError: something is not plain; the message is not for the user.
     """
     seen: set[str] = set()
     held: list[Instances] = []
+    n_most = None if table.is_small else chunk_size
     with table.path.open("rb") as file:
         table.skip_header(file)
         for block, size in read_blocks(file):
             held.append(find_instances(table, block[:size]))
-            if chunk_size is None or sum(len(part.texts) for part in held) <= chunk_size:
+            expect_apart(held[-1].texts)  # soon told of shuffled rows
+            if n_most is None or sum(len(part.texts) for part in held) <= n_most:
                 continue
             joined = join_instances(held)
-            n_whole = (len(joined.texts) - 1) // chunk_size * chunk_size  # the last may go on
-            for start in range(0, n_whole, chunk_size):
-                yield as_dataset(table, joined.part(start, start + chunk_size), seen)
+            n_whole = (len(joined.texts) - 1) // n_most * n_most  # the last may go on
+            for start in range(0, n_whole, n_most):
+                yield as_dataset(table, joined.part(start, start + n_most), seen)
             held = [joined.part(n_whole, len(joined.texts))]
     if held:
         joined = join_instances(held)
+        if n_most is None:
+            expect_apart(table.cells(joined.texts)[str(table.schema.id)])
         for start in range(0, len(joined.texts), chunk_size or len(joined.texts)):
             stop = start + (chunk_size or len(joined.texts))
             yield as_dataset(table, joined.part(start, stop), seen)
+
+
+def expect_apart(ids: Sequence[str | bytes]) -> None:
+    """Raise ValueError for an id that stands in several places."""
+    if len({*ids}) < len(ids):
+        raise ValueError("an id that stands in several places")
 
 
 def find_instances(table: PlainTable, block: bytes) -> Instances:
@@ -198,7 +211,6 @@ def as_dataset(table: PlainTable, found: Instances, seen: set[str]) -> TimeSerie
     dataset = TimeSeriesDataset(X=X, lengths=lengths, channels=table.schema.series)
     described = table.described(dataset, found.texts)
     ids = [] if described.ids is None else described.ids.tolist()
-    if len({*ids}) < len(lengths) or not seen.isdisjoint(ids):
-        raise ValueError("an id that stands in several places")
+    expect_apart([*ids, *seen.intersection(ids)])
     seen.update(ids)
     return described

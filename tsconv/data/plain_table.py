@@ -17,6 +17,7 @@ from tsconv.data.columns import NO_LABEL, Columns
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
 from tsconv.data.numbering import channels_of
+from tsconv.data.rows import is_small
 from tsconv.data.series_text import BOM
 
 
@@ -41,6 +42,21 @@ class PlainTable:
     after: Sequence[str]
     delimiter: bytes
     has_header: bool
+
+    @property
+    def is_small(self) -> bool:
+        """Whether memory may hold all rows at once."""
+        return is_small(self.path)
+
+    def cells(self, texts: Iterable[bytes]) -> dict[str, list[str]]:
+        """The cells of each instance before the numbers and those after, by column.
+
+        Raises:
+            ValueError: text that is not UTF-8.
+        """
+        rows = [text.decode("utf-8").split(self.delimiter.decode()) for text in texts]
+        names = [*self.before, *self.after]
+        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
 
     def skip_header(self, file: BufferedReader) -> int:
         """Read ``file`` up to the rows; the number of the line it is at then.
@@ -69,16 +85,13 @@ class PlainTable:
         Raises:
             ValueError: a row without a label, or text that is not UTF-8.
         """
-        delimiter, schema = self.delimiter.decode(), self.schema
-        rows = [text.decode("utf-8").split(delimiter) for text in texts]
-        names = [*self.before, *self.after]
-        cells = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        schema, cells = self.schema, self.cells(texts)
         if schema.label is not None and schema.label != NO_LABEL:
             if not all(map(str.strip, cells[schema.label])):
                 raise ValueError("a row without a label")
             y, classes = encode_labels(cells[schema.label])
             dataset = replace(dataset, y=y, classes=classes)
-        extras = [name for name in names if name not in {schema.label, schema.id, schema.time, ""}]
+        extras = [name for name in cells if name not in {schema.label, schema.id, schema.time, ""}]
         return replace(
             dataset,
             ids=None if schema.id is None else np.array(cells[schema.id], dtype=object),

@@ -3,7 +3,8 @@
 Wide: a row an instance. Its time points are numeric columns (cells that are empty at the end in all
 channels are padding, others are missing values) or one column of lists a channel.
 Long: a row a time point, with an id, a time, the channels' columns, and a label constant per id;
-further text columns are constant per id too, further numbers are left out.
+further text columns are constant per id too, further numbers are left out. Rows stand in any order,
+but those of an id together where the table is read in chunks and too large to be held whole.
 
 Labels are text, spelled as in the table. A label that is missing is an error while the schema is
 still to be found out (training); with a resolved schema (prediction), one missing label leaves the
@@ -11,13 +12,12 @@ whole chunk without labels. Columns that are neither series, label, id nor time 
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from tsconv.data.cells import (
@@ -30,25 +30,12 @@ from tsconv.data.cells import (
     fill_rows,
     is_ordered,
 )
-from tsconv.data.columns import NO_LABEL, Columns, resolve_columns
+from tsconv.data.columns import NO_LABEL, resolve_columns
 from tsconv.data.dataset import TimeSeriesDataset, encode_labels
 from tsconv.data.format import Schema
 from tsconv.data.numbering import channels_of
+from tsconv.data.rows import Rows, Table, rebatched, whole_instances
 from tsconv.errors import FormatError
-
-
-class Table(Protocol):
-    """A file of rows, read in pieces."""
-
-    columns: Columns
-
-    def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
-        """The rows in order, some at a time; ``numbers`` are read as numbers."""
-        ...
-
-    def place(self, row: int) -> str:
-        """Where a row stands, as "path:line"."""
-        ...
 
 
 def read_table(table: Table, schema: Schema, chunk_size: int | None) -> Iterator[TimeSeriesDataset]:
@@ -65,26 +52,14 @@ def read_table(table: Table, schema: Schema, chunk_size: int | None) -> Iterator
     pieces = table.pieces(numbers)
     is_empty = True
     if found.layout == "long":
-        datasets = map(reading.long, _whole_instances(pieces, reading, chunk_size))
+        datasets = map(reading.long, whole_instances(table, pieces, str(found.id), chunk_size))
     else:
-        datasets = map(reading.wide, _rebatched(pieces, chunk_size))
+        datasets = map(reading.wide, rebatched(pieces, chunk_size))
     for dataset in datasets:
         is_empty = False
         yield dataclasses.replace(dataset, name=table.columns.path.stem)
     if is_empty:
         raise FormatError(f"{table.columns.path}: expected rows after the header, found none")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Some rows of a table, and the number of each in it."""
-
-    cells: pa.Table
-    numbers: NDArray[np.int64]
-
-    def take(self, indices: NDArray[np.int64]) -> "Rows":
-        """The rows at ``indices``, in that order."""
-        return Rows(self.cells.take(indices), self.numbers[indices])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +69,6 @@ class Reading:
     table: Table
     schema: Schema
     needs_labels: bool
-    seen: set[str] = field(default_factory=set)
 
     def wide(self, rows: Rows) -> TimeSeriesDataset:
         """One instance a row."""
@@ -316,70 +290,3 @@ def _joined(dataset: TimeSeriesDataset, *parts: pd.DataFrame | None) -> pd.DataF
             "rename the channel or the extra column"
         )
     return table
-
-
-def _rebatched(pieces: Iterable[pa.Table], chunk_size: int | None) -> Iterator[Rows]:
-    """The rows ``chunk_size`` at a time, the last ones fewer."""
-    held: list[pa.Table] = []
-    n_held = n_given = 0
-    for piece in pieces:
-        held.append(piece)
-        n_held += len(piece)
-        if chunk_size is None or n_held < chunk_size:
-            continue
-        cells = pa.concat_tables(held)
-        whole = n_held - n_held % chunk_size
-        for start in range(0, whole, chunk_size):
-            yield numbered(cells.slice(start, chunk_size), n_given + start)
-        held, n_held, n_given = [cells.slice(whole)], n_held - whole, n_given + whole
-    if n_held:
-        yield numbered(pa.concat_tables(held), n_given)
-
-
-def numbered(cells: pa.Table, first: int) -> Rows:
-    """Rows that follow each other in a table from number ``first`` on."""
-    return Rows(cells, np.arange(first, first + len(cells)))
-
-
-def _whole_instances(
-    pieces: Iterable[pa.Table], reading: Reading, chunk_size: int | None
-) -> Iterator[Rows]:
-    """All rows of ``chunk_size`` ids at a time; the last, unfinished id waits for its rest."""
-    if chunk_size is None:
-        yield from _rebatched(pieces, None)
-        return
-    held: list[pa.Table] = []
-    n_given = 0
-    for piece in pieces:
-        rows = numbered(pa.concat_tables([*held, piece]), n_given)
-        starts = _run_starts(rows, reading)
-        n_whole = (len(starts) - 1) // chunk_size * chunk_size
-        for first in range(0, n_whole, chunk_size):
-            yield _unseen(rows, starts[first : first + chunk_size + 1], reading)
-        held = [rows.cells.slice(starts[n_whole])]
-        n_given += starts[n_whole]
-    if held and len(held[0]):
-        rows = numbered(held[0], n_given)
-        ends = [*_run_starts(rows, reading), len(held[0])]
-        for first in range(0, len(ends) - 1, chunk_size):
-            yield _unseen(rows, ends[first : first + chunk_size + 1], reading)
-
-
-def _run_starts(rows: Rows, reading: Reading) -> list[int]:
-    """The rows where the id changes, the first among them."""
-    ids, _ = as_codes(rows.cells[str(reading.schema.id)])
-    return [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist()]
-
-
-def _unseen(rows: Rows, bounds: list[int], reading: Reading) -> Rows:
-    """The rows between the bounds, each run's id being new."""
-    ids = as_text(rows.cells[str(reading.schema.id)].take(bounds[:-1]))
-    for start, name in zip(bounds, ids, strict=False):
-        if name in reading.seen:
-            raise FormatError(
-                f"{reading.table.place(int(rows.numbers[start]))}: found id {name!r} again after "
-                "other ids; sort the table by id to read it in chunks"
-            )
-        reading.seen.add(name)
-    cells = rows.cells.slice(bounds[0], bounds[-1] - bounds[0])
-    return numbered(cells, int(rows.numbers[bounds[0]]))

@@ -269,7 +269,33 @@ def test_chunks_put_together_are_the_whole(tmp_path, text, chunk_size):
     assert sum(float(np.nansum(chunk.X)) for chunk in chunks) == float(np.nansum(whole.X))
 
 
-def test_chunks_need_an_id_in_one_piece(tmp_path):
+SCATTERED = "id,time,x,label,site\na,1,3,u,n\nb,0,2,v,s\na,0,1,u,n\nc,0,4,u,n\nb,1,5,v,s\n"
+
+
+@pytest.mark.parametrize("text", [SCATTERED, SCATTERED.replace("u", '"u"')])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3])
+def test_rows_of_a_small_long_table_stand_in_any_order(tmp_path, text, chunk_size):
+    path = save(tmp_path, text)
+
+    chunks = list(read_file_chunks(path, Schema(label="label"), chunk_size))
+
+    series = [row[0, ~np.isnan(row[0])].tolist() for chunk in chunks for row in chunk.X]
+    assert series == [[1, 3], [2, 5], [4]]
+    assert [chunk.n_instances for chunk in chunks] == [[1, 1, 1], [2, 1], [3]][chunk_size - 1]
+    assert [label for chunk in chunks for label in chunk.labels] == ["u", "v", "u"]
+    assert [name for chunk in chunks for name in chunk.ids] == ["a", "b", "c"]
+    assert [site for chunk in chunks for site in chunk.extras["site"]] == ["n", "s", "n"]
+
+
+def test_an_error_in_a_regrouped_table_says_the_line_of_the_file(tmp_path):
+    path = save(tmp_path, SCATTERED.replace("b,1,5,v", "b,1,5,u"))
+
+    with pytest.raises(FormatError, match=r"table\.csv:6: column 'label': expected one value"):
+        list(read_file_chunks(path, Schema(label="label"), 1))
+
+
+def test_chunks_of_a_large_table_need_an_id_in_one_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr("tsconv.data.rows.SMALL_BYTES", 10)
     path = save(tmp_path, "id,time,x,label\na,0,1,u\nb,0,2,u\na,1,3,u\n")
 
     assert read_file(path).lengths.tolist() == [2, 1]
@@ -279,6 +305,7 @@ def test_chunks_need_an_id_in_one_piece(tmp_path):
 
 def test_long_chunks_cross_the_blocks_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("tsconv.data.formats.csv.BLOCK_BYTES", 512)
+    monkeypatch.setattr("tsconv.data.rows.SMALL_BYTES", 0)
     series = [np.arange(2 * n, dtype=float).reshape(2, n) for n in range(1, 60)]
     path = tmp_path / "long.csv"
     write_file(path, from_series(series, ["a"] * len(series)))

@@ -47,6 +47,18 @@ def test_long_table_is_read(tmp_path):
     assert dataset.ids.tolist() == ["1", "2"]
 
 
+def test_rows_of_a_small_long_table_stand_in_any_order(tmp_path, monkeypatch):
+    columns = {"id": [1, 2, 1], "time": [1, 0, 0], "x": [2, 5, 1], "label": ["a", "b", "a"]}
+    path = save(tmp_path, **columns)
+
+    chunks = list(read_file_chunks(path, Schema(), 1))
+
+    assert [chunk.X[0, 0].tolist() for chunk in chunks] == [[1, 2], [5]]
+    monkeypatch.setattr("tsconv.data.formats.parquet.SMALL_CELLS", 11)
+    with pytest.raises(FormatError, match=r"row 3: found id '1' again .* sort the table"):
+        list(read_file_chunks(path, Schema(), 1))
+
+
 def test_columns_of_lists_are_channels(tmp_path):
     path = save(tmp_path, x=[[1, 2, 3], [4]], y=[[1.0, None, 3.0], [4.0]], label=[True, False])
 

@@ -33,6 +33,7 @@ from tsconv.data.format import FORMATS, Schema
 from tsconv.data.plain_long import read_long
 from tsconv.data.plain_table import PlainTable, find_plain
 from tsconv.data.plain_wide import read_wide
+from tsconv.data.rows import is_small
 from tsconv.data.tables import read_table, to_long, to_wide
 from tsconv.errors import FormatError
 
@@ -61,6 +62,11 @@ class CsvTable:
             sample=lambda name: found.column(names.index(name)),
             has_header=found.has_header,
         )
+
+    @property
+    def is_small(self) -> bool:
+        """Whether memory may hold all rows at once."""
+        return is_small(self.path)
 
     def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
         """The rows, block by block; columns not among ``numbers`` are text, cell for cell."""

@@ -18,6 +18,8 @@ from tsconv.data.tables import read_table, to_lists
 from tsconv.errors import FormatError
 
 BATCH_CELLS = 1 << 20
+SMALL_CELLS = 1 << 22
+"""Of a table that may be held at once: as many as a chunk has numbers."""
 
 
 class ParquetTable:
@@ -40,6 +42,12 @@ class ParquetTable:
             return [] if first is None else first[name].to_pylist()
 
         self.columns = Columns(path=path, kinds=kinds, sample=sample)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether memory may hold all rows at once."""
+        n_rows: int = self.file.metadata.num_rows
+        return n_rows * len(self.columns.kinds) <= SMALL_CELLS
 
     def pieces(self, numbers: Collection[str]) -> Iterator[pa.Table]:
         """The rows in batches, typed as the file has them."""
