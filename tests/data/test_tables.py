@@ -146,6 +146,57 @@ def test_long_layout_without_id_is_refused(tmp_path):
         resolve(tmp_path, Schema(layout="long"), time=[0, 1], x=[1, 2], label=["u", "u"])
 
 
+ROUNDS = {
+    "time": [0, 1, 0, 1, 0, 1],
+    "x": [1.5, 2, 2, 3, 1, 0],
+    "kind": ["u", "u", "v", "v", "u", "u"],
+}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"subject": ["p", "p", "q", "q", "r", "r"], **ROUNDS},
+        {**ROUNDS, "subject": [1, 1, 2, 2, 3, 3]},
+        {"subject": [1, 1, 1, 2, 2, 2], **ROUNDS, "time": [5, 6, 7, 8, 9, 10]},
+        {"subject": [7] * 6, **ROUNDS, "time": [f"2026-01-0{k}" for k in range(1, 7)]},
+        {"subject": ["p", "q", "r", "r", "q", "p"], **ROUNDS, "time": [1, 1, 0, 1, 0, 0]},
+    ],
+)
+def test_an_id_by_another_name_is_asked_about(tmp_path, columns):
+    with pytest.raises(FormatError, match="--id subject, or say --layout wide"):
+        resolve(tmp_path, Schema(label="kind"), **columns)
+
+    assert resolve(tmp_path, Schema(label="kind", id="subject"), **columns).layout == "long"
+    assert resolve(tmp_path, Schema(label="kind", layout="wide"), **columns).layout == "wide"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ROUNDS,
+        {"site": ["n", "s", "n", "s", "n", "s"], **ROUNDS, "time": [5, 6, 7, 8, 9, 10]},
+        {**ROUNDS, "beats": [60, 61, 60, 60, 61, 61], "time": [3, 7, 5, 1, 9, 4]},
+        {"site": ["n", "n", "n", "s", "s", "s"], **ROUNDS, **{f"t{k}": range(6) for k in range(5)}},
+        {
+            "index": range(6),
+            "site": ["n", "n", "n", "s", "s", "s"],
+            "x": range(6),
+            "kind": ["u", "v"] * 3,
+        },
+        {"time": ["noon", "dawn"] * 3, "a": [1, 1, 2, 2, 3, 3], "kind": ["u"] * 6},
+    ],
+)
+def test_a_wide_table_may_have_a_column_called_time(tmp_path, columns):
+    assert resolve(tmp_path, Schema(label="kind"), **columns).layout == "wide"
+
+
+def test_a_label_that_repeats_beside_a_time_is_no_id(tmp_path):
+    columns = {"time": [0, 1, 0, 1], "x": [1, 3, 5, 2], "label": [1, 1, 2, 2]}
+
+    assert resolve(tmp_path, **columns).layout == "wide"
+
+
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0.1"])
 def test_unnamed_first_column_is_no_time_point(tmp_path, name):
     columns = {name: [0, 1], "a": [5, 6], "label": ["u", "v"]}

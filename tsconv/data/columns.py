@@ -8,18 +8,20 @@ The rules, in order, where the schema does not say (names are compared without c
 - long layout: there is an id column whose values repeat and a time column (time, timestamp, date,
   step, index ...). Ids that never repeat count as well if every time is 0: series of one point.
   But columns numbered like times (t0, t1 ...) are a series in a row; and where ten or more are
-  numbered otherwise (x0, x1 ...), and not as channels, --layout is asked for.
+  numbered otherwise (x0, x1 ...), and not as channels, --layout is asked for. It is so too where no
+  column has an id's name, but the values of one repeat with times each, as ids would.
 - series: the numeric columns that are left. If most of them are numbered (t0, t1 ...), those alone;
   if they are so in several ways, as many each (x0, x1 ... y0, y1 ...), each way is a channel.
 """
 
+import itertools
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tsconv.data.format import Schema
 from tsconv.data.numbering import by_prefix, numbered_among, running_prefix, split_number
@@ -167,26 +169,88 @@ def _detect_layout(columns: Columns, schema: Schema) -> Literal["wide", "long"]:
     if schema.time is not None:
         return "long"
     id_column = schema.id or _find_id(columns, "long")
-    time = _find_name(columns, TIME_NAMES, without=(id_column,))
+    time = _find_name(columns, TIME_NAMES, without=(id_column, schema.label))
+    if id_column is None and time is not None:
+        _refuse_id_by_other_name(columns, schema, time)
     if id_column is None or time is None or columns.kinds[id_column] == "list":
         return "wide"
     ids = columns.sample(id_column)
     is_at_start = all(str(cell).strip() in ("0", "0.0") for cell in columns.sample(time))
     if len(set(ids)) == len(ids) and not is_at_start:
         return "wide"
-    others = (id_column, time, *columns.unnamed)
-    numbered = numbered_among(columns.of_kind("number", without=others))
+    numbered = numbered_among(
+        columns.of_kind("number", without=(id_column, time, *columns.unnamed))
+    )
+    layout = _layout_by_numbers(numbered)
+    if layout is not None:
+        return layout
+    raise FormatError(
+        f"{columns.path}: found columns numbered {_shorten(numbered)} beside a column "
+        f"{id_column!r} that repeats and a column {time!r}; is a row an instance or a time point? "
+        "say --layout wide or --layout long"
+    )
+
+
+def _layout_by_numbers(numbered: Sequence[str]) -> Literal["wide", "long"] | None:
+    """What numbered columns are beside an id and a time: times, channels, or None for either."""
     groups = by_prefix(numbered)
     kinds = {prefix.strip("_-. ").lower() for prefix in groups}
     if groups and kinds <= {*TIME_NAMES}:
         return "wide"
     if kinds <= {*CHANNEL_NAMES} or len(numbered) <= MOST_CHANNELS * len(groups):
         return "long"
-    raise FormatError(
-        f"{columns.path}: found columns numbered {_shorten(numbered)} beside a column "
-        f"{id_column!r} that repeats and a column {time!r}; is a row an instance or a time point? "
-        "say --layout wide or --layout long"
-    )
+    return None
+
+
+def _refuse_id_by_other_name(columns: Columns, schema: Schema, time: str) -> None:
+    """Raise FormatError for a column whose values have times each, as the ids of a long table."""
+    numbers, texts = columns.of_kind("number", without=(time,)), columns.of_kind("text")
+    is_wide = _layout_by_numbers(numbered_among(numbers)) != "long"
+    if is_wide or columns.kinds[time] == "list":
+        return
+    labels = {schema.label or (texts[0] if len(texts) == 1 else None), "", *columns.unnamed}
+    labels |= {
+        name for folded, name in columns.meaningful if folded in ("y", "label", *LABEL_NAMES)
+    }
+    is_counted = columns.kinds[time] == "number"
+    times = [_as_number(cell) if is_counted else str(cell) for cell in columns.sample(time)]
+    if None in times:
+        return
+    for name in (name for name in (*texts, *numbers) if name not in {*labels, time}):
+        cells = [str(cell).strip() for cell in columns.sample(name)]
+        in_any_order = name in texts
+        if not in_any_order and not all(map(str.isdecimal, cells)):
+            continue  # numbers that are not whole name nothing
+        if _are_ids(cells, times, in_any_order=in_any_order, is_row_number=time.lower() == "index"):
+            raise FormatError(
+                f"{columns.path}: found {name!r} to repeat, and each time of {time!r} once within "
+                "each of its values; is a row an instance or a time point? name the instances with "
+                f"--id {name}, or say --layout wide"
+            )
+
+
+def _are_ids(
+    cells: Sequence[str], times: Sequence[Any], *, in_any_order: bool, is_row_number: bool
+) -> bool:
+    """Whether cells repeat with other times each: in one run of rows in order, or the same times.
+
+    Args:
+        cells: that may be ids.
+        times: of the same rows.
+        in_any_order: whether rows of one id may stand apart, if ids share times; numbers would too
+            often do so by chance.
+        is_row_number: whether times that never start again say nothing.
+    """
+    rows = [*zip(cells, times, strict=True)]
+    if 2 * len({*cells}) > len(cells) or len({*rows}) < len(rows):
+        return False
+    if in_any_order and 2 * len({*times}) <= len(times):
+        return True
+    pairs = [*itertools.pairwise(rows)]
+    are_in_order = all(before[1] < after[1] for before, after in pairs if before[0] == after[0])
+    n_runs = 1 + sum(before[0] != after[0] for before, after in pairs)
+    starts_again = any(before[1] >= after[1] for before, after in pairs)
+    return are_in_order and n_runs == len({*cells}) and (starts_again or not is_row_number)
 
 
 def _find_id(columns: Columns, layout: str) -> str | None:
@@ -282,11 +346,15 @@ def _refuse_text_among(columns: Columns, prefix: str, others: tuple[str | None, 
 
 
 def _is_number(cell: object) -> bool:
+    return _as_number(cell) is not None
+
+
+def _as_number(cell: object) -> float | None:
+    """The number that a cell holds, NaN for an empty one; None for text."""
     try:
-        float(str(cell or "nan"))
+        return float("nan" if cell is None or cell == "" else str(cell))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _expect(columns: Columns, names: Iterable[str | None]) -> None:
