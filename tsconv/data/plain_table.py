@@ -83,7 +83,7 @@ class PlainTable:
             texts: the cells of each instance before the numbers and those after, in one.
 
         Raises:
-            ValueError: a row without a label, or text that is not UTF-8.
+            ValueError: a row without a label or, in a long table, an id; text that is not UTF-8.
         """
         schema, cells = self.schema, self.cells(texts)
         if schema.label is not None and schema.label != NO_LABEL:
@@ -91,6 +91,8 @@ class PlainTable:
                 raise ValueError("a row without a label")
             y, classes = encode_labels(cells[schema.label])
             dataset = replace(dataset, y=y, classes=classes)
+        if schema.layout == "long" and not all(map(str.strip, cells[str(schema.id)])):
+            raise ValueError("a time point without an id")
         extras = [name for name in cells if name not in {schema.label, schema.id, schema.time, ""}]
         return replace(
             dataset,

@@ -149,7 +149,7 @@ def _unseen(table: Table, runs: Iterable[tuple[Rows, list[int]]], id: str) -> It
     seen: set[str] = set()
     for rows, starts in runs:
         for start, name in zip(starts, as_text(rows.cells[id].take(starts)), strict=True):
-            if name in seen:
+            if name.strip() and name in seen:  # an id that is none is told of later
                 raise FormatError(
                     f"{table.place(int(rows.numbers[start]))}: found id {name!r} again after "
                     "other ids, in a table too large to be held whole; sort the table by id to "

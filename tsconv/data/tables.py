@@ -91,6 +91,7 @@ class Reading:
         if self.schema.id is None or self.schema.time is None:
             raise FormatError(f"{self.table.columns.path}: a long table needs an id and a time")
         codes, ids = as_codes(rows.cells[self.schema.id])
+        self._expect_ids(codes, ids, rows)
         times = self._times(rows, self.schema.time)
         if not is_ordered(codes, times):
             order = np.lexsort((times, codes))
@@ -198,6 +199,16 @@ class Reading:
             taken |= set(self.table.columns.of_kind("number"))
         names = [name for name in rows.cells.column_names if name not in taken]
         return as_frame(rows.cells.select(names)) if names else None
+
+    def _expect_ids(self, codes: NDArray[np.int64], ids: NDArray[np.object_], rows: Rows) -> None:
+        """Every row has an id: ``ids`` at ``codes``."""
+        is_empty = np.array([not each.strip() for each in ids])
+        if is_empty.any():
+            row = int(np.argmax(is_empty[codes]))
+            raise FormatError(
+                f"{self._place(rows, row)}: column {self.schema.id!r}: expected an id, found an "
+                "empty cell; fill it in or leave the row out"
+            )
 
     def _expect_values(self, has_values: NDArray[np.bool_], rows: Rows) -> None:
         if not has_values.all():

@@ -219,6 +219,8 @@ def test_junk_far_down_a_numeric_column_is_found(tmp_path):
         ("id,time,x,label\na,0,1,u\na,0,2,u\n", "table.csv:3: found the time 0"),
         ("id,time,x,label\na,0,1,u\na,1,2,v\n", "table.csv:3: column 'label': expected one value"),
         ("id,time,x,label\na,0,,u\na,1,,u\n", "table.csv:2: expected a series with at least one"),
+        ("id,time,x,label\na,0,1,u\n,0,2,u\n", "table.csv:3: column 'id': expected an id, found"),
+        ('id,time,x,label\n"a",0,1,u\na,1,2,u\n ,0,2,u\n', "table.csv:4: column 'id': expected an"),
         ("id,time,x,label\na,0,1,u\na,,2,u\n", "table.csv:3: column 'time': expected a number"),
         ("id,date,x,label\na,2026-01-01,1,u\na,June,2,u\n", "table.csv:3: column 'date': expected"),
     ],
@@ -301,6 +303,15 @@ def test_chunks_of_a_large_table_need_an_id_in_one_piece(tmp_path, monkeypatch):
     assert read_file(path).lengths.tolist() == [2, 1]
     with pytest.raises(FormatError, match=r"table\.csv:4: found id 'a' again .* sort the table"):
         list(read_file_chunks(path, Schema(), 1))
+
+
+@pytest.mark.parametrize("small", [0, 1000])
+def test_empty_ids_are_told_of_as_such_in_chunks(tmp_path, monkeypatch, small):
+    monkeypatch.setattr("tsconv.data.rows.SMALL_BYTES", small)
+    path = save(tmp_path, "id,time,x,label\na,0,1,u\n,0,2,u\nb,0,3,u\n,1,3,u\n")
+
+    with pytest.raises(FormatError, match=r"table\.csv:3: .* expected an id, found an empty cell"):
+        list(read_file_chunks(path, Schema(), 3))
 
 
 def test_long_chunks_cross_the_blocks_of_the_file(tmp_path, monkeypatch):

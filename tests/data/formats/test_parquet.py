@@ -59,6 +59,13 @@ def test_rows_of_a_small_long_table_stand_in_any_order(tmp_path, monkeypatch):
         list(read_file_chunks(path, Schema(), 1))
 
 
+@pytest.mark.parametrize("ids", [["a", "a", None], [1.0, 1.0, None]])
+def test_a_time_point_without_an_id_is_refused(tmp_path, ids):
+    path = save(tmp_path, id=ids, time=[0, 1, 0], x=[2, 1, 5], label=["a", "a", "b"])
+
+    assert "row 3: column 'id': expected an id, found an empty cell" in fault(path)
+
+
 def test_columns_of_lists_are_channels(tmp_path):
     path = save(tmp_path, x=[[1, 2, 3], [4]], y=[[1.0, None, 3.0], [4.0]], label=[True, False])
 
