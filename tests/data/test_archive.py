@@ -178,7 +178,7 @@ def test_test_label_unseen_in_train_is_refused(tmp_path):
     save(tmp_path / "X_TRAIN.csv", labels=("a", "b"))
     save(tmp_path / "X_TEST.csv", labels=("a", "d"))
 
-    with pytest.raises(DataError, match="found label 'd'"):
+    with pytest.raises(DataError, match=r"X_TEST\.csv: instance 1: found label 'd'"):
         load_data(find_data(tmp_path))
 
 

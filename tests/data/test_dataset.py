@@ -68,6 +68,21 @@ def test_label_that_train_lacks_is_refused():
         make().with_classes(("down", "left"))
 
 
+def test_a_label_that_is_the_number_of_a_class_is_told_to_be_text():
+    dataset = from_series([np.ones((1, 2))] * 3, ["1", "0.0", "0.0"])
+
+    with pytest.raises(DataError, match=r"instance 11: found label '0.0' where training has '0' "):
+        dataset.with_classes(("0", "1"), first=10)
+
+
+def test_a_label_that_train_lacks_is_told_with_the_id():
+    ids = np.array(["p", "q"], dtype=object)
+    dataset = from_series([np.ones((1, 2))] * 2, ["a", "nan"], ids=ids)
+
+    with pytest.raises(DataError, match="id 'q': found label 'nan'; expected one of"):
+        dataset.with_classes(("a", "inf"))
+
+
 def make_channels(names, on_disk=False):
     levels = {"a": 1.0, "b": 2.0, "c": 3.0}
     X = np.stack([np.full((2, 4), levels[name], np.float32) for name in names], axis=1)

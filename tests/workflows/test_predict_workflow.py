@@ -235,11 +235,12 @@ def test_rows_of_a_long_table_stand_in_any_order(tmp_path, suffix, monkeypatch):
     assert evaluate(tmp_path / "run", tmp_path).evaluation.n_instances == 6
 
 
-def test_evaluation_needs_known_labels(run, tmp_path):
-    make_table(label=["a", "c"] * 3).to_csv(tmp_path / "new.csv", index=False)
+def test_evaluation_needs_known_labels(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict_module, "VALUES_PER_CHUNK", 25)  # two series of 12
+    make_table(label=["a", "b", "a", "c", "a", "b"]).to_csv(tmp_path / "new.csv", index=False)
     make_table().to_csv(tmp_path / "bare.csv", index=False)
 
-    with pytest.raises(DataError, match="found label 'c'"):
+    with pytest.raises(DataError, match=r"new\.csv: instance 3: found label 'c'"):
         evaluate(run, tmp_path / "new.csv")
     with pytest.raises(DataError, match="expected a label for each series"):
         evaluate(run, tmp_path / "bare.csv")

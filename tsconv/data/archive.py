@@ -104,13 +104,14 @@ def load_data(
     reader = find_format(source.train)
     if find_format(source.test) is reader:
         schema = reader.resolve(source.train, schema)
-    test = dataclasses.replace(read_file(source.test, schema), name=source.name)
+    test = dataclasses.replace(read_file(source.test, schema), name=str(source.test))
     if test.n_channels != train.n_channels:
         raise DataError(
             f"{source.test}: expected {train.n_channels} channels as in {source.train.name}, "
             f"found {test.n_channels}"
         )
-    return train, test.with_channels(train.channels).with_classes(train.classes)
+    test = test.with_channels(train.channels).with_classes(train.classes)
+    return train, dataclasses.replace(test, name=source.name)
 
 
 def in_roots(name: str) -> Search:

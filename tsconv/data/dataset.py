@@ -146,8 +146,12 @@ class TimeSeriesDataset:
         extras = None if self.extras is None else self.extras.iloc[index].reset_index(drop=True)
         return dataclasses.replace(self, X=X, extras=extras, **parts)
 
-    def with_classes(self, classes: tuple[str, ...]) -> "TimeSeriesDataset":
+    def with_classes(self, classes: tuple[str, ...], *, first: int = 0) -> "TimeSeriesDataset":
         """The same instances with ``y`` pointing into another (train's) class list.
+
+        Args:
+            classes: all that may be found.
+            first: the number of the first instance, where these are a part of some set.
 
         Raises:
             DataError: a label that ``classes`` does not hold.
@@ -155,12 +159,14 @@ class TimeSeriesDataset:
         if self.y is None or self.classes == classes:
             return dataclasses.replace(self, classes=classes)
         position = {label: k for k, label in enumerate(classes)}
-        for label in self.classes:
-            if label not in position and self.classes.index(label) in self.y:
-                hint = did_you_mean(label, classes)
+        for k, label in enumerate(self.classes):
+            if label not in position and k in self.y:
+                row = int(np.argmax(self.y == k))
+                where = f"instance {first + row}" if self.ids is None else f"id {self.ids[row]!r}"
+                hint = _same_number(label, classes) or did_you_mean(label, classes)
                 raise DataError(
-                    f"{self.name}: found label {label!r}{hint}; expected one of the training "
-                    f"classes: {', '.join(classes)}"
+                    f"{self.name}: {where}: found label {label!r}{hint}; expected one of the "
+                    f"training classes: {', '.join(classes)}"
                 )
         table = np.array([position.get(label, -1) for label in self.classes], dtype=np.int64)
         return dataclasses.replace(self, y=table[self.y], classes=classes)
@@ -205,6 +211,18 @@ class TimeSeriesDataset:
 def as_series(lazy: LazySeries) -> NDArray[np.float32]:
     """``lazy`` by the type of what it stands in for."""
     return cast("NDArray[np.float32]", lazy)
+
+
+def _same_number(label: str, classes: Sequence[str]) -> str:
+    """What to say of a label that differs from a class only in how its number is written, or ''."""
+    for each in classes:
+        try:
+            is_same = float(label) == float(each)
+        except ValueError:
+            continue
+        if is_same:
+            return f" where training has {each!r} (labels are texts: write them alike in both)"
+    return ""
 
 
 def encode_labels(labels: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

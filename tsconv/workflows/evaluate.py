@@ -117,9 +117,11 @@ def evaluate(run: Path, data: str | Path, *, out: Path | None = None) -> Report:
     classifier = load_run(RunDir(run))
     name, path = part_to_classify(data)
     arithmetic = classifier.arithmetic()
-    labels, probabilities = [], []
-    for chunk in read_bounded(path, schema_for(path, classifier.schema)):
-        labels.append(_labels(chunk, classifier))
+    labels: list[NDArray[np.int64]] = []
+    probabilities = []
+    for part in read_bounded(path, schema_for(path, classifier.schema)):
+        chunk = dataclasses.replace(part, name=str(path))
+        labels.append(_labels(chunk, classifier, first=sum(map(len, labels))))
         probabilities.append(classifier.member_proba(chunk, arithmetic))
     report = Report(
         evaluation=evaluate_members(
@@ -175,8 +177,11 @@ def describe(
     )
 
 
-def _labels(dataset: TimeSeriesDataset, classifier: Classifier) -> NDArray[np.int64]:
-    y = dataset.with_classes(classifier.classes).y
+def _labels(
+    dataset: TimeSeriesDataset, classifier: Classifier, *, first: int = 0
+) -> NDArray[np.int64]:
+    """(N,) into the classifier's classes; ``first`` is the number of the first instance."""
+    y = dataset.with_classes(classifier.classes, first=first).y
     if y is None:
         column, others = classifier.schema.label, dataset.extras
         where = f" in a column {column!r}, as in training" if column else ""
