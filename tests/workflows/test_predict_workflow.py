@@ -125,6 +125,21 @@ def test_streams_in_and_out(run):
     assert len(target.getvalue().splitlines()) == 7
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "standard input:1: expected a table, found an empty file"),
+        ("t0,t1\n1,2\n1,x\n", "standard input:3: column 't1': expected a number"),
+        ("a\n1\n", "standard input: expected the series columns"),
+    ],
+)
+def test_a_stream_is_called_standard_input_in_messages(run, text, message):
+    with pytest.raises(FormatError) as caught:
+        predict(run, io.BytesIO(text.encode()), io.BytesIO())
+
+    assert str(caught.value).startswith(message)
+
+
 def test_a_class_named_like_another_column_gets_a_prefix():
     dataset = from_series(make_series(2))
     proba = np.array([[0.9, 0.1], [0.2, 0.8]])

@@ -25,7 +25,7 @@ from tsconv.classifier import Classifier
 from tsconv.data.archive import find_data
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import FORMATS, Schema, find_format, read_file_chunks
-from tsconv.errors import ConfigError, FormatError
+from tsconv.errors import ConfigError, DataError, FormatError
 from tsconv.runs.atomic import replacing
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 VALUES_PER_CHUNK = 2**22
 """Numbers of all series together that are held at once."""
+STREAM = "standard input"
+"""What messages call a stream."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,10 +201,13 @@ def _spooled(stream: IO[bytes], format: str) -> Iterator[Path]:
     """A stream as a file, since a table's columns are found before its rows are read."""
     suffix = FORMATS.get(format).suffixes[0]
     with tempfile.TemporaryDirectory(prefix="tsconv-") as folder:
-        path = Path(folder) / f"stdin{suffix}"
+        path = Path(folder) / f"{STREAM}{suffix}"
         with path.open("wb") as file:
             shutil.copyfileobj(stream, file)
-        yield path
+        try:
+            yield path
+        except (FormatError, DataError) as error:
+            raise type(error)(str(error).replace(str(path), STREAM)) from error
 
 
 def _refuse_output(out: Path, data: Path) -> None:
