@@ -14,7 +14,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 from sktime.utils.estimator_checks import check_estimator
 from toy import SMALL, fit_toy, make_toy_dataset
 
-from tsconv.errors import ConfigError, RunError
+from tsconv.errors import ConfigError, DataError, RunError
 from tsconv.estimators import ConvClassifier, InceptionTimeClassifier, TCNClassifier
 
 ESTIMATORS = (ConvClassifier, InceptionTimeClassifier, TCNClassifier)
@@ -122,6 +122,25 @@ def test_labels_may_stand_in_pandas(y_type):
     classifier = make_estimator().fit(X, y_type(labels))
 
     assert classifier.classes_.tolist() == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([0, 1, np.nan, 1, 0, np.nan]),
+        np.array(["a", "b", None, "b", "a", "b"], dtype=object),
+        np.full(6, np.nan),
+        pd.Series(["a", "b", pd.NA, "b", "a", "b"], dtype="string"),
+        pd.DataFrame({"y": ["a", "b", np.nan, "b", "a", None]}),
+    ],
+    ids=["numbers", "objects", "nothing else", "series", "frame"],
+)
+def test_a_label_that_is_missing_is_no_class(y):
+    X, _ = make_data(6)
+    expected = "found none at instance 0" if np.all(pd.isna(y)) else "found none at instance 2"
+
+    with pytest.raises(DataError, match=f"expected a label for each series, {expected};"):
+        make_estimator().fit(X, y)
 
 
 @pytest.mark.parametrize("mtype", ["nested_univ", "pd-multiindex", "df-list"])

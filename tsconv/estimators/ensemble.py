@@ -14,7 +14,7 @@ from tsconv.classifier import Classifier, fit
 from tsconv.config import Config, load_config, to_dict
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.panel import from_panel
-from tsconv.errors import ConfigError
+from tsconv.errors import ConfigError, DataError
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run, save_classifier
 
@@ -223,7 +223,16 @@ class EnsembleClassifier(BaseClassifier):  # type: ignore[misc]
         return self.classifier_.predict_proba(from_panel(X))[:, order]
 
     def _internal_convert(self, X: Any, y: Any = None) -> Any:
-        """As sktime's; also takes a list of arrays, (C, length) or, of one channel, (length,)."""
+        """As sktime's; also takes a list of arrays, (C, length) or, of one channel, (length,).
+
+        Raises:
+            DataError: a label is missing, which sktime would take for a class or fail to sort.
+        """
+        if y is not None and (is_missing := np.asarray(pd.isna(y)).ravel()).any():
+            raise DataError(
+                "y: expected a label for each series, found none at instance "
+                f"{int(np.argmax(is_missing))}; fill it in or leave the series out"
+            )
         if isinstance(X, list) and all(isinstance(each, np.ndarray) for each in X):
             X = [pd.DataFrame(np.atleast_2d(each).T) for each in X]
         return super()._internal_convert(X, y)
