@@ -106,6 +106,12 @@ def test_a_plan_is_read_from_toml_and_flags_replace_its_entries(tmp_path):
         ("datasets = [", "expected TOML"),
         ("seeds = [1]", "expected datasets"),
         ("datasets = ['A']\nsettings = 3", "expected a table"),
+        ("datasets = ['A']\nsettings.recipe = 'paper'", r"settings\.recipe: is .* recipes = "),
+        ("datasets = ['A']\nsettings.members = 1", r"settings\.members: is .* members = "),
+        ("datasets = ['A']\nsettings.seed = 1", r"settings\.seed: is .* seeds = "),
+        ("datasets = ['A']\nsettings.network.name = 'tcn'", r"settings\.network\.name: is .* net"),
+        ("datasets = ['A']\nsettings.'network.name' = 'a'", r"settings\.network\.name: is .* net"),
+        ("datasets = ['A']\nsettings.network = 'tcn'", r"settings\.network: is .* networks = "),
     ],
 )
 def test_a_plan_that_does_not_hold_says_why(tmp_path, text, words):

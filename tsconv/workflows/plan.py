@@ -28,6 +28,15 @@ from tsconv.errors import ConfigError, UnknownNameError
 from tsconv.registry import did_you_mean
 from tsconv.workflows.cell import Cell
 
+CROSSED = {
+    "recipe": "recipes",
+    "members": "members",
+    "seed": "seeds",
+    "network.name": "networks",
+    "network": "networks",
+}
+"""Settings that entries of a plan give, and which."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -143,9 +152,7 @@ def _names(data: Iterable[str]) -> dict[str, str]:
 def _checked(where: str, name: str, value: Any) -> Any:
     """``value`` as the plan holds it, one value standing for a list of one."""
     if name == "settings":
-        if isinstance(value, Mapping):
-            return dict(value)
-        raise ConfigError(f"{where}settings: expected a table, found {value!r}")
+        return _checked_settings(where, value)
     kind, words = (
         (int, "whole numbers from 0")
         if name in ("members", "resamples", "seeds")
@@ -156,3 +163,16 @@ def _checked(where: str, name: str, value: Any) -> Any:
         if type(each) is not kind or (isinstance(each, int) and each < 0):
             raise ConfigError(f"{where}{name}: expected {words}, found {each!r}")
     return tuple(dict.fromkeys(values))
+
+
+def _checked_settings(where: str, value: Any) -> dict[str, Any]:
+    """The table of settings, without those that the plan's own entries would take the place of."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}settings: expected a table, found {value!r}")
+    for name in dotted(value):
+        if name in CROSSED:
+            raise ConfigError(
+                f"{where}settings.{name}: is an entry of the plan itself, {CROSSED[name]} = [...]; "
+                "give it there, above [settings]"
+            )
+    return dict(value)
