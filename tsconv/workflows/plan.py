@@ -28,6 +28,10 @@ from tsconv.errors import ConfigError, UnknownNameError
 from tsconv.registry import did_you_mean
 from tsconv.workflows.cell import Cell
 
+LEAST = {"members": 1, "resamples": 0, "seeds": 0}
+"""Entries that hold whole numbers, and the least of each."""
+FILLED = ("networks", "recipes", *LEAST)
+"""Entries of which no cell comes where they are empty; no datasets are told of for themselves."""
 CROSSED = {
     "recipe": "recipes",
     "members": "members",
@@ -153,14 +157,15 @@ def _checked(where: str, name: str, value: Any) -> Any:
     """``value`` as the plan holds it, one value standing for a list of one."""
     if name == "settings":
         return _checked_settings(where, value)
-    kind, words = (
-        (int, "whole numbers from 0")
-        if name in ("members", "resamples", "seeds")
-        else (str, "names")
-    )
+    least = LEAST.get(name)
+    words = "names" if least is None else f"whole numbers from {least}"
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not values and name in FILLED:
+        raise ConfigError(
+            f"{where}{name}: expected {words}, found none; name some, or leave the entry out"
+        )
     for each in values:
-        if type(each) is not kind or (isinstance(each, int) and each < 0):
+        if not (type(each) is str if least is None else type(each) is int and each >= least):
             raise ConfigError(f"{where}{name}: expected {words}, found {each!r}")
     return tuple(dict.fromkeys(values))
 
