@@ -388,6 +388,16 @@ def test_a_folder_without_runs_is_refused(tmp_path):
         collect([tmp_path / "absent"])
 
 
+@pytest.mark.parametrize("name", ["t.xlsx", "t.json", "t"])
+def test_a_table_of_another_ending_is_refused_before_anything_is_read(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"--out .*t.*: expected .* ends in \.csv or \.parquet"):
+        collect([tmp_path / "absent"], out=tmp_path / name)
+    with pytest.raises(ConfigError, match=r"ends in \.csv or \.parquet"):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / name)
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_damaged_run_is_a_row_with_its_reason(data, tmp_path):
     benchmark(make_plan(data[:1]), tmp_path / "out")
     path = next((tmp_path / "out").rglob("config.json"))

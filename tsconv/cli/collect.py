@@ -25,13 +25,12 @@ def collect(
     """Gather runs into one long table, a row a run."""
     from tsconv.workflows import collect as workflow
 
-    table = workflow.collect(folders)
+    table = workflow.collect(folders, out=out)
     if json:
         render.document(workflow.to_records(table))
     else:
         render.collected(table)
     if out is not None:
-        workflow.write_table(table, out)
         console.say(f"table in {out}")
     if tsml is not None:
         from tsconv.workflows.tsml import write_results

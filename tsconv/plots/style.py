@@ -9,7 +9,6 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
@@ -69,11 +68,6 @@ def to_bytes(figure: Figure, suffix: str, *, transparent: bool = False) -> bytes
             buffer, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=stamp, facecolor=ground
         )
     return buffer.getvalue()
-
-
-def is_drawable(path: Path) -> bool:
-    """Whether a figure can be written into a file of this ending."""
-    return path.suffix.lower() in SUFFIXES
 
 
 def shown(text: str, most: int | None = None) -> str:

@@ -13,6 +13,7 @@ from tsconv.evaluation.report import plain
 from tsconv.runs.atomic import read_json, replacing
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import Run, open_run
+from tsconv.workflows.ending import refuse_ending
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +36,25 @@ COLUMNS = (
     "run",
 )
 """What is known of each run; empty where it is not."""
+ENDINGS = (".csv", ".parquet")
+"""Of files that hold the table."""
 
 
-def collect(folders: Sequence[Path]) -> pd.DataFrame:
+def collect(folders: Sequence[Path], *, out: Path | None = None) -> pd.DataFrame:
     """A row for each run below the folders, by dataset, network and so on.
 
     An unfinished run is a row too: its column ``failure`` says why, or that it is unfinished.
 
+    Args:
+        folders: with runs anywhere below them.
+        out: a .csv or .parquet file for the table.
+
     Raises:
-        RunError: a folder that is not there, or no run in any of them.
+        ConfigError: ``out`` has another ending; nothing is read then.
+        RunError: a folder that is not there, no run in any of them, or ``out`` cannot be written.
     """
+    if out is not None:
+        refuse_ending(out, ENDINGS)
     places: list[tuple[RunDir, Path]] = []
     for folder in folders:
         if not folder.is_dir():
@@ -53,7 +63,10 @@ def collect(folders: Sequence[Path]) -> pd.DataFrame:
     if not places:
         where = ", ".join(map(str, folders))
         raise RunError(f"{where}: expected runs below it, found none")
-    return tabulate(places)
+    table = tabulate(places)
+    if out is not None:
+        write_table(table, out)
+    return table
 
 
 def tabulate(places: Iterable[tuple[RunDir, Path]]) -> pd.DataFrame:
@@ -78,7 +91,7 @@ def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def write_tables(table: pd.DataFrame, stem: Path) -> tuple[Path, ...]:
     """The table as CSV and as parquet, each whole or not there."""
     written = []
-    for suffix in (".csv", ".parquet"):
+    for suffix in ENDINGS:
         path = stem.with_suffix(suffix)
         write_table(table, path)
         written.append(path)
@@ -86,11 +99,13 @@ def write_tables(table: pd.DataFrame, stem: Path) -> tuple[Path, ...]:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """The table in the format of the file's ending, CSV unless it is .parquet.
+    """The table in the format of the file's ending.
 
     Raises:
+        ConfigError: it is none of :data:`ENDINGS`.
         RunError: the file cannot be written.
     """
+    refuse_ending(path, ENDINGS)
     with replacing(path) as file:
         if path.suffix.lower() == ".parquet":
             table.to_parquet(file, index=False)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from tsconv.classifier import Classifier
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.errors import ConfigError, DataError
+from tsconv.errors import DataError
 from tsconv.evaluation.report import Evaluation, plain
 from tsconv.evaluation.report import evaluate as evaluate_members
 from tsconv.runs.atomic import replacing
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run
 from tsconv.training.precision import Arithmetic
+from tsconv.workflows.ending import refuse_ending
 from tsconv.workflows.predict import (
     part_to_classify,
     read_bounded,
@@ -111,8 +112,8 @@ def evaluate(run: Path, data: str | Path, *, out: Path | None = None) -> Report:
         FormatError: the data are not what their format says.
         DataError: a label that training lacked, or no labels.
     """
-    if out is not None and out.suffix.lower() != ".csv":
-        raise ConfigError(f"--out {out}: expected a file that ends in .csv")
+    if out is not None:
+        refuse_ending(out, (".csv",))
     started = time.monotonic()
     classifier = load_run(RunDir(run))
     name, path = part_to_classify(data)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tsconv.errors import ConfigError, DataError, UnknownNameError
 from tsconv.plots import Figure
-from tsconv.plots.style import SUFFIXES, is_drawable, to_bytes
+from tsconv.plots.style import SUFFIXES, to_bytes
 from tsconv.registry import did_you_mean
 from tsconv.runs.atomic import write_bytes
 from tsconv.workflows.compare import Comparison, Terms
+from tsconv.workflows.ending import refuse_ending
 from tsconv.workflows.figures import COMPARISON_FIGURES, RUN_FIGURES
 from tsconv.workflows.outcome import read_outcome
 
@@ -36,8 +37,7 @@ def plot(
         DataError: the run or the table does not hold what the figure shows.
         TSConvError: the sources cannot be read.
     """
-    if not is_drawable(out):
-        raise ConfigError(f"--out {out}: expected a file that ends in {', '.join(SUFFIXES)}")
+    refuse_ending(out, SUFFIXES)
     if kind in COMPARISON_FIGURES:
         if data is not None:
             raise ConfigError(f"--data {data}: {kind} is drawn of tables and takes none")

@@ -29,6 +29,7 @@ from tsconv.errors import ConfigError, DataError, FormatError
 from tsconv.runs.atomic import replacing
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run
+from tsconv.workflows.ending import refuse_ending
 
 logger = logging.getLogger(__name__)
 
@@ -211,9 +212,6 @@ def _spooled(stream: IO[bytes], format: str) -> Iterator[Path]:
 
 
 def _refuse_output(out: Path, data: Path) -> None:
-    if out.suffix.lower() != ".csv":
-        raise ConfigError(
-            f"--out {out}: expected a file that ends in .csv, or - for standard output"
-        )
+    refuse_ending(out, (".csv",), instead=", or - for standard output")
     if out.exists() and out.samefile(data):
         raise ConfigError(f"--out {out}: is the file to predict; give another name")

@@ -9,6 +9,7 @@ from tsconv.errors import ConfigError
 from tsconv.runs.atomic import write_bytes
 from tsconv.runs.paths import RunDir
 from tsconv.workflows.compare import Terms
+from tsconv.workflows.ending import refuse_ending
 from tsconv.workflows.report.comparison_report import comparison_report
 from tsconv.workflows.report.page import Page, render
 from tsconv.workflows.report.run_report import run_report
@@ -57,8 +58,7 @@ def report(
         RunError: no finished run, or the file cannot be written.
         TSConvError: what is reported on cannot be read.
     """
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--out {out}: expected a file that ends in .html")
+    refuse_ending(out, (".html", ".htm"))
     page = build_page(sources, data, terms or Terms())
     write_bytes(out, render(page).encode())
     return Reported(
