@@ -5,7 +5,7 @@ from runs_of_toys import make_table, train_toy
 
 from tsconv.errors import ConfigError, DataError, UnknownNameError
 from tsconv.plots.style import SUFFIXES
-from tsconv.workflows.compare import compare
+from tsconv.workflows.compare import Terms, compare
 from tsconv.workflows.figures import COMPARISON_FIGURES, RUN_FIGURES
 from tsconv.workflows.plot import draw_comparison, plot
 
@@ -44,6 +44,30 @@ def test_a_figure_is_of_the_kind_that_its_name_says(sources, tmp_path, suffix):
         ("confusion", "table", "f.png", {}, Exception, "table.csv"),
         ("cd", "run", "f.png", {}, DataError, "run"),
         ("cd", "table", "f.png", {"data": "x"}, ConfigError, "takes none"),
+        (
+            "confusion",
+            "run",
+            "f.png",
+            {"terms": Terms(alpha=7)},
+            ConfigError,
+            "--alpha 7: compares",
+        ),
+        (
+            "cam",
+            "run",
+            "f.png",
+            {"terms": Terms(datasets=("y",))},
+            ConfigError,
+            "--datasets y: comp",
+        ),
+        (
+            "hardest",
+            "run",
+            "f.png",
+            {"terms": Terms(metric="z")},
+            ConfigError,
+            "--metric z: compares",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_told(sources, tmp_path, kind, source, out, named, error, words):

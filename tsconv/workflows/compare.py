@@ -147,6 +147,13 @@ class Terms:
             words += ["--rope", f"{self.rope:g}"]
         return words
 
+    def refuse_for_run(self, run: Path) -> None:
+        """Raise ConfigError where these are not the usual terms: a run has nothing to compare."""
+        if flags := self.flags():
+            raise ConfigError(
+                f"{flags[0]} {flags[1]}: compares tables; leave it out for a run, {run}"
+            )
+
 
 def compare(
     tables: Sequence[Path],

@@ -43,7 +43,7 @@ def plot(
             raise ConfigError(f"--data {data}: {kind} is drawn of tables and takes none")
         figure = COMPARISON_FIGURES[kind]((terms or Terms()).compare(sources))
     else:
-        figure = _draw_run(kind, sources, data)
+        figure = _draw_run(kind, sources, data, terms or Terms())
     write_bytes(out, to_bytes(figure, out.suffix.lower()))
 
 
@@ -62,11 +62,12 @@ def draw_comparison(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _draw_run(kind: str, sources: Sequence[Path], data: str | Path | None) -> Figure:
+def _draw_run(kind: str, sources: Sequence[Path], data: str | Path | None, terms: Terms) -> Figure:
     if kind not in RUN_FIGURES:
         known = (*RUN_FIGURES, *COMPARISON_FIGURES)
         hint = did_you_mean(kind, known)
         raise UnknownNameError(f"unknown figure {kind!r}{hint}; known: {', '.join(known)}")
     if len(sources) != 1:
         raise ConfigError(f"{kind} is drawn of one run, found {len(sources)}")
+    terms.refuse_for_run(sources[0])
     return RUN_FIGURES[kind](read_outcome(sources[0], data))

@@ -80,6 +80,5 @@ def build_page(sources: Sequence[Path], data: str | Path | None, terms: Terms) -
             f"{listed}: expected one run directory, or tables; to compare runs, make a table of "
             "them by tsconv collect"
         )
-    if flags := terms.flags():
-        raise ConfigError(f"{flags[0]} {flags[1]}: compares tables, and {sources[0]} is a run")
+    terms.refuse_for_run(sources[0])
     return run_report(sources[0], data)
