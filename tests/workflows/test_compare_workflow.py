@@ -174,6 +174,17 @@ def test_patterns_choose_sets(tmp_path):
         compare([path], datasets=["Nothing*"])
 
 
+def test_sets_are_named_in_any_case_and_a_slip_gets_a_hint(tmp_path):
+    path = make_runs(tmp_path / "runs.csv")
+
+    result = compare([path], datasets=["gunpoint", "ARROW*"])
+
+    assert result.scores.index.tolist() == ["ArrowHead", "GunPoint"]
+    for slip, meant in (("gunpiont", "GunPoint"), ("ucr112s", "ucr112")):
+        with pytest.raises(DataError, match=f"--datasets {slip}: .* did you mean '{meant}'"):
+            compare([path], datasets=[slip])
+
+
 def test_groups_stand_for_their_sets(tmp_path):
     path = make_runs(tmp_path / "runs.csv")
     table = pd.read_csv(path)

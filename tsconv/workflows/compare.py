@@ -32,6 +32,7 @@ from tsconv.evaluation.published_results import (
 from tsconv.evaluation.report import plain
 from tsconv.evaluation.results import Shared, join_runs, runs_of, share
 from tsconv.evaluation.signed_ranks import DECIMALS
+from tsconv.registry import did_you_mean
 
 __all__ = ["Comparison", "Terms", "compare", "list_published", "read_results"]
 
@@ -345,14 +346,23 @@ def _check_resamples(shared: Shared) -> None:
 
 
 def _chosen(known: Iterable[str], datasets: Sequence[str]) -> list[str]:
-    """The sets that are asked for by name, pattern or group, all unless any are."""
+    """The sets that are asked for by name, pattern or group, in any case, all unless any are."""
     names, known_groups = list(known), groups()
+    own = set(names)
     patterns = [part for each in datasets for part in each.split(",") if part]
     chosen = set() if patterns else set(names)
     for pattern in patterns:
         wanted = known_groups.get(pattern.lower(), (pattern,))
-        found = {name for each in wanted for name in fnmatch.filter(names, each)}
+        found = {name for each in wanted for name in names if _matches(name, each)}
         if not found:
-            raise DataError(f"--datasets {pattern}: no set of the tables is called or grouped so")
+            here = {name for name, sets in known_groups.items() if not own.isdisjoint(sets)}
+            hint = did_you_mean(pattern, [*names, *sorted(here)])
+            raise DataError(
+                f"--datasets {pattern}: no set of the tables is called or grouped so{hint}"
+            )
         chosen |= found
     return sorted(chosen)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
