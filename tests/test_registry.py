@@ -82,7 +82,8 @@ def test_registries_do_not_share_names(shapes, package):
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("gunpont", ", did you mean 'GunPoint'"), ("coffee", ""), ("", "")]
+    ("name", "hint"),
+    [("gunpont", ", did you mean 'GunPoint'"), ("coffee", ""), ("", ""), ("ECG200", "")],
 )
 def test_guess_is_made_without_regard_to_case(name, hint):
     assert did_you_mean(name, ["GunPoint", "ECG200"]) == hint

@@ -17,8 +17,8 @@ S = TypeVar("S")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint ", did you mean 'x'", or nothing when no known name is close."""
-    folded = {each.lower(): each for each in known}
+    """A hint ", did you mean 'x'", or nothing when no known name but itself is close."""
+    folded = {each.lower(): each for each in known if each != name}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
     return f", did you mean {folded[close[0]]!r}" if close else ""
 

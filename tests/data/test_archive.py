@@ -196,6 +196,16 @@ def test_train_alone_has_no_test_part(tmp_path):
     assert test is None
 
 
+def test_a_folder_that_holds_no_set_is_told_what_it_must_hold(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UnknownNameError, match=r"^runs: expected a file <Name>_TRAIN\.") as told:
+        find_data("runs")
+
+    assert "did you mean" not in str(told.value)
+
+
 def test_a_mistyped_file_is_guessed_from_the_folder_one_is_in(tmp_path, monkeypatch):
     (tmp_path / "mine.csv").write_text("label,t0\na,1\n")
     monkeypatch.chdir(tmp_path)

@@ -196,6 +196,8 @@ def _say_unknown(name: str, searches: list[Search]) -> str:
     beside = [each.name for each in Path.cwd().iterdir()]
     known = (each for search in searches for each in search.names)
     hint = did_you_mean(name, [*known, *catalogued_names(), *beside])
+    if Path(name).is_dir():
+        return f"{_no_set(Path(name))}; no archive set is called so either{hint}"
     return (
         f"unknown data {name!r}{hint}; expected a file, a folder or an archive set; looked in "
         f"{places}; the archives' catalogue"
@@ -223,10 +225,14 @@ def _from_folder(folder: Path) -> DataSource:
     if folder.resolve().name in sets:
         return sets[folder.resolve().name]
     if not sets:
-        raise DataError(
-            f"{folder}: expected a file <Name>{TRAIN}.<suffix> with one of the endings "
-            f"{', '.join(PREFERENCE)}, found none; name the file itself"
-        )
+        raise DataError(_no_set(folder))
     raise DataError(
         f"{folder}: expected one set, found {len(sets)}: {', '.join(sets)}; name the file of one"
+    )
+
+
+def _no_set(folder: Path) -> str:
+    return (
+        f"{folder}: expected a file <Name>{TRAIN}.<suffix> with one of the endings "
+        f"{', '.join(PREFERENCE)}, found none; name the file itself"
     )
