@@ -129,6 +129,24 @@ def test_a_name_in_a_file_that_is_no_text_is_refused(tmp_path, text, message):
         load_config(file=toml(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training.stps = 3", r"run\.toml: unknown setting training\.stps"),
+        ("training.steps = 'x'", r"run\.toml: training\.steps: expected a whole number"),
+        ("recipe = 'slow-cooked'", r"run\.toml: unknown recipe 'slow-cooked'"),
+    ],
+)
+def test_a_setting_of_a_file_that_does_not_hold_names_the_file(tmp_path, text, message):
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        load_config(file=toml(tmp_path, text), overrides=["members=3"])
+
+
+def test_a_flag_that_does_not_hold_is_not_blamed_on_the_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"^unknown setting training\.stps"):
+        load_config(file=toml(tmp_path, "seed = 3"), overrides=["training.stps=3"])
+
+
 @pytest.mark.usefixtures("recipe")
 def test_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):

@@ -158,6 +158,10 @@ def load_config(
         file: TOML with the layout of :class:`Config`.
         overrides: ``section.key=value``, the value in TOML or a bare word.
         settings: dotted names and values, None meaning not given (a command line's flags).
+
+    Raises:
+        ConfigError: a setting that does not hold; the file's name stands before its own.
+        UnknownNameError: no recipe of that name.
     """
     given: dict[str, Any] = {}
     for name, value in (settings or {}).items():
@@ -168,13 +172,34 @@ def load_config(
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
         _assign(given, name.strip(), _parse_value(text.strip()))
-    asked = _merge(read_toml(file), given) if file else given
+    if file is None:
+        return _resolve(recipe, given)
+    asked = _merge(read_toml(file), given)
+    try:
+        return _resolve(recipe, asked)
+    except (ConfigError, UnknownNameError) as error:
+        if _fault(recipe, given) == str(error):  # not the file's
+            raise
+        raise type(error)(f"{file}: {error}") from error
+
+
+def _resolve(recipe: str | None, asked: Mapping[str, Any]) -> Config:
+    """The config of a recipe and what is asked for on top of it, which may name the recipe."""
     recipe = recipe or _text_at("recipe", asked) or "fast"
     values = read_recipe(recipe)
     by_network = values.pop("networks", {})
     network = _text_at("network.name", asked) or NetworkConfig().name
     values = _merge(values, by_network.get(network, {}))
     return from_dict(Config, {**_merge(values, asked), "recipe": recipe})
+
+
+def _fault(recipe: str | None, asked: Mapping[str, Any]) -> str:
+    """What does not hold of what is asked for, nothing where all does."""
+    try:
+        _resolve(recipe, asked)
+    except (ConfigError, UnknownNameError) as error:
+        return str(error)
+    return ""
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -113,6 +113,8 @@ def test_a_plan_is_read_from_toml_and_flags_replace_its_entries(tmp_path):
         ("datasets = ['A']\nseeds = []", "seeds: expected whole numbers from 0, found none"),
         ("datasets = ['A']\nmembers = [0]", "members: expected whole numbers from 1, found 0"),
         ("datasets = ['A']\nsettings = 3", "expected a table"),
+        ("datasets = ['A']\nsettings.training.stps = 3", r"settings: unknown .* training\.stps"),
+        ("datasets = ['A']\nsettings.training.lr = 'a'", r"settings: training\.lr: expected a num"),
         ("datasets = ['A']\nsettings.recipe = 'paper'", r"settings\.recipe: is .* recipes = "),
         ("datasets = ['A']\nsettings.members = 1", r"settings\.members: is .* members = "),
         ("datasets = ['A']\nsettings.seed = 1", r"settings\.seed: is .* seeds = "),

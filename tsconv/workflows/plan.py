@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import dotted, load_config, read_toml
+from tsconv.config import Config, dotted, load_config, read_toml
 from tsconv.data.archive import absent, is_offline, locate
 from tsconv.data.catalogue import Entry, find_entries, groups, select
 from tsconv.data.layouts import DataSource
@@ -71,7 +71,9 @@ def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) 
     """A plan from a TOML file, what flags give taking the place of what the file says.
 
     Raises:
-        ConfigError: no TOML, an unknown key, a value of another type, or no datasets.
+        ConfigError: no TOML, an unknown key, a value of another type, settings that do not hold,
+            or no datasets.
+        UnknownNameError: no recipe of that name.
     """
     given = {} if file is None else read_toml(file)
     given |= {name: value for name, value in (flags or {}).items() if value}
@@ -85,7 +87,12 @@ def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) 
         values[name] = _checked(where, name, value)
     if not values.get("datasets"):
         raise ConfigError(f"{where}expected datasets, found none; name some, such as GunPoint")
-    return Plan(**values)
+    plan = Plan(**values)
+    try:
+        _configs(plan)
+    except ConfigError as error:
+        raise ConfigError(f"{where}settings: {error}") from error
+    return plan
 
 
 def make_cells(plan: Plan) -> tuple[Cell, ...]:
@@ -96,8 +103,19 @@ def make_cells(plan: Plan) -> tuple[Cell, ...]:
         ConfigError: a setting that does not hold, or two sets of one name.
     """
     names = _names(choose_data(plan))
+    cells = (
+        Cell(dataset=name, data=data, config=config, resample=resample)
+        for (data, name), config, resample in itertools.product(
+            names.items(), _configs(plan), plan.resamples
+        )
+    )
+    return tuple({cell.name: cell for cell in cells}.values())
+
+
+def _configs(plan: Plan) -> list[Config]:
+    """Those of a set's cells on one split."""
     ensembles = itertools.product(plan.networks, plan.recipes, plan.members, plan.seeds)
-    configs = [
+    return [
         load_config(
             recipe,
             settings={
@@ -109,13 +127,6 @@ def make_cells(plan: Plan) -> tuple[Cell, ...]:
         )
         for network, recipe, members, seed in ensembles
     ]
-    cells = (
-        Cell(dataset=name, data=data, config=config, resample=resample)
-        for (data, name), config, resample in itertools.product(
-            names.items(), configs, plan.resamples
-        )
-    )
-    return tuple({cell.name: cell for cell in cells}.values())
 
 
 def choose_data(plan: Plan) -> tuple[str, ...]:
