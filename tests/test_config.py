@@ -95,6 +95,12 @@ def test_epochs_on_top_of_steps_replace_them(tmp_path):
         ("network.options.kernel_sizes=[3, 5]", {"kernel_sizes": [3, 5]}),
         ("training.clip_norm=none", None),
         ("training.lr = 3e-4", 3e-4),
+        ("training.lr=.5", 0.5),
+        ("training.lr=1.", 1.0),
+        ("training.clip_norm=+.5e1", 5.0),
+        ("network.options.dropout=.1", {"dropout": 0.1}),
+        ("training.class_weight.a=.5", {"a": 0.5}),
+        ("network.name=.5", ".5"),
     ],
 )
 def test_override_is_toml_or_a_bare_word(override, value):
@@ -102,6 +108,13 @@ def test_override_is_toml_or_a_bare_word(override, value):
 
     section, key = override.partition("=")[0].strip().split(".")[:2]
     assert getattr(getattr(config, section), key) == value
+
+
+@pytest.mark.usefixtures("recipe")
+@pytest.mark.parametrize("text", ["infinity", "NaN", "nan", "1e", "0x", "'.5'"])
+def test_override_that_is_no_number_stays_refused(text):
+    with pytest.raises(ConfigError, match=r"training\.lr: expected a number"):
+        load_config(overrides=[f"training.lr={text}"])
 
 
 @pytest.mark.usefixtures("recipe")

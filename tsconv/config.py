@@ -171,7 +171,7 @@ def load_config(
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"--set {override}: expected section.key=value, found no '='")
-        _assign(given, name.strip(), _parse_value(text.strip()))
+        _assign(given, name.strip(), _parse_value(name.strip(), text.strip()))
     if file is None:
         return _resolve(recipe, given)
     asked = _merge(read_toml(file), given)
@@ -326,14 +326,36 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected TOML; {error}") from error
 
 
-def _parse_value(text: str) -> Any:
-    """A value as TOML reads it; a bare word is a text and ``none`` is None."""
+def _parse_value(name: str, text: str) -> Any:
+    """A value as TOML reads it; a bare word is a text and ``none`` is None.
+
+    Where a number is expected, or may be, one in a spelling that TOML lacks, as .5, is one too.
+    """
     if text == "none":
         return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
+        return _number(text) if _may_be_float(name) else text
+
+
+def _number(text: str) -> float | str:
+    """The number that a text is, if it is a finite one, else the text."""
+    try:
+        value = float(text)
+    except ValueError:
         return text
+    return value if math.isfinite(value) else text
+
+
+def _may_be_float(name: str) -> bool:
+    """Whether the setting of a dotted name takes a number, as far as is known here."""
+    hint: Any = Config
+    for key in name.split("."):
+        if not dataclasses.is_dataclass(hint):
+            return True  # such as an option of the network, which alone knows its type
+        hint = get_type_hints(hint).get(key, Any)
+    return float in _options(hint)
 
 
 def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
