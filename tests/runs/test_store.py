@@ -171,8 +171,26 @@ def test_other_settings_or_data_do_not_take_up_a_run(tmp_path):
     with pytest.raises(RunError, match=r"training\.lr = 0\.003, now asked for 0\.1.*--overwrite"):
         save_preparation(directory, make_preparation("training.lr=0.1"), make_record())
     other = dataclasses.replace(make_record(), train="0" * 64)
-    with pytest.raises(RunError, match="train data = "):
+    with pytest.raises(RunError, match="an unfinished run whose training data have changed since;"):
         save_preparation(directory, preparation, other)
+    for changes, words in (
+        ({"name": "Else"}, "with data = .*, now asked for Else"),
+        ({"resample": 3}, "with resample = 0, now asked for 3"),
+    ):
+        with pytest.raises(RunError, match=words):
+            save_preparation(directory, preparation, dataclasses.replace(other, **changes))
+    validated = dataclasses.replace(make_record(), valid="0" * 64)
+    with pytest.raises(RunError, match="without a validation file of its own, now"):
+        save_preparation(directory, preparation, validated)
+
+
+def test_a_setting_that_only_one_run_has_parts_of_is_told_whole(tmp_path):
+    directory = RunDir(tmp_path / "run")
+    weights = ("training.class_weight.a=5", "training.class_weight.b [red]=1")
+    save_preparation(directory, make_preparation("training.class_weight=balanced"), make_record())
+
+    with pytest.raises(RunError, match=r"class_weight = balanced, now asked for \{'a': 5"):
+        save_preparation(directory, make_preparation(*weights), make_record())
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path):

@@ -181,7 +181,7 @@ def test_changed_data_do_not_take_up_a_run(tmp_path):
     text = data.read_text().splitlines()
     data.write_text("\n".join(text[:-1]) + "\n")
 
-    with pytest.raises(RunError, match="train data"):
+    with pytest.raises(RunError, match="training data have changed"):
         train(data, make_config(), out=tmp_path / "run")
 
 

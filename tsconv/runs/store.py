@@ -21,10 +21,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tsconv.classifier import Classifier, Member, Preparation, restore_member
-from tsconv.config import Config, dotted, from_dict, to_dict
+from tsconv.config import Config, from_dict, to_dict
 from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing
 from tsconv.errors import RunError, TSConvError
+from tsconv.runs import difference
 from tsconv.runs.atomic import read_json, sweep, write_bytes, write_json
 from tsconv.runs.environment import describe_arithmetic, describe_environment
 from tsconv.runs.host import now, peak_memory_mb
@@ -380,13 +381,11 @@ def _refuse_newer(directory: RunDir, document: Any) -> None:
 def refuse_other_settings(run: Run, config: Config, data: DataRecord) -> None:
     """Raise RunError where a run has other settings or data than are asked for."""
     state = "an unfinished run" if run.missing else "a run"
-    stored, asked = dotted(to_dict(run.classifier.config)), dotted(to_dict(config))
-    for part in ("train", "valid"):
-        stored[f"{part} data"], asked[f"{part} data"] = getattr(run.data, part), getattr(data, part)
-    for name in {**stored, **asked}:
-        if stored.get(name) != asked.get(name):
-            raise RunError(
-                f"{run.directory.path}: holds {state} with {name} = {stored.get(name)}, now asked "
-                f"for {asked.get(name)}; use the same settings to go on with it, --overwrite to "
-                "start anew, or another --out"
-            )
+    found = difference.of_settings(run.classifier.config, config) or difference.of_data(
+        run.data, data
+    )
+    if found:
+        raise RunError(
+            f"{run.directory.path}: holds {state} {found}; use the same settings and data to go on "
+            "with it, --overwrite to start anew, or another --out"
+        )

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsconv.config import Config, dotted, from_dict, to_dict
+from tsconv.config import Config, from_dict, to_dict
 from tsconv.data.layouts import DataSource
 from tsconv.errors import ConfigError, RunError, TSConvError
 from tsconv.executors.tasks import read_tasks
 from tsconv.registry import did_you_mean
 from tsconv.runs.atomic import read_json, write_json
+from tsconv.runs.difference import Difference, of_settings
 from tsconv.runs.lock import held
 from tsconv.runs.paths import BenchmarkDir
 from tsconv.workflows.cell import Cell
@@ -133,15 +134,13 @@ def refuse_changed(cells: Iterable[Cell], folder: Path) -> None:
         if cell.name not in known or not cell.directory(folder).classifier.exists():
             continue
         before = _cell(known[cell.name])
-        then, now = dotted(to_dict(before.config)), dotted(to_dict(cell.config))
-        if not _is_same_data(before.data, cell.data):
-            then["data"], now["data"] = before.data, cell.data
-        for name in {**then, **now}:
-            if then.get(name) != now.get(name):
-                raise ConfigError(
-                    f"{folder}: holds {cell.name} with {name} = {then.get(name)}, now asked for "
-                    f"{now.get(name)}; ask for what it holds, or give another --out"
-                )
+        found = of_settings(before.config, cell.config)
+        if found is None and not _is_same_data(before.data, cell.data):
+            found = Difference("data", before.data, cell.data)
+        if found is not None:
+            raise ConfigError(
+                f"{folder}: holds {cell.name} {found}; ask for what it holds, or give another --out"
+            )
 
 
 def share_of(schedule: Schedule, tasks: str | None, number: int | None) -> Schedule:
