@@ -2,6 +2,7 @@
 
 TSConvError
 ├── FormatError (ValueError)       a file is not what its format says: path, line, found, expected
+│   └── LabelError                 a table that does not tell which column holds the labels
 ├── DataError (ValueError)         series or labels that cannot be used as they are
 ├── ConfigError (ValueError)       a setting, flag or option that does not hold
 ├── UnknownNameError (LookupError) a name that no registry, archive or file answers to
@@ -23,6 +24,10 @@ class TSConvError(Exception):
 
 class FormatError(TSConvError, ValueError):
     """A file that is not what its format says."""
+
+
+class LabelError(FormatError):
+    """A table that does not tell which column holds the class labels; somebody must."""
 
 
 class DataError(TSConvError, ValueError):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tsconv.data.dataset import from_series
-from tsconv.data.format import write_file
-from tsconv.errors import ConfigError, UnknownNameError
+from tsconv.data.format import Schema, write_file
+from tsconv.errors import ConfigError, FormatError, UnknownNameError
 from tsconv.workflows.benchmark import schedule
+from tsconv.workflows.convert import convert
 from tsconv.workflows.cost import find_shape
 from tsconv.workflows.plan import Plan, choose_data, make_cells, read_plan
 
@@ -71,6 +72,18 @@ def test_what_a_plan_costs_is_told_before_its_sets_are_here(monkeypatch, tmp_pat
     assert len(tasks) == 30
     assert all(task.seconds > 0 for task in tasks)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_table_that_needs_a_label_is_told_to_be_converted_which_helps(tmp_path):
+    table, converted = tmp_path / "mine.csv", tmp_path / "x.npz"
+    table.write_text("kind,note,t0,t1\na,c,1,2\nb,d,3,4\n")
+
+    with pytest.raises(FormatError, match="no --label, make a file that needs none") as told:
+        schedule(Plan(datasets=(str(table),)), tmp_path / "out")
+    assert f"`tsconv convert {table} x.npz --label COLUMN`" in str(told.value)
+    convert(table, converted, schema=Schema(label="kind"))
+
+    assert find_shape(str(converted)).n_classes == 2
 
 
 def test_the_shape_of_a_set_that_is_not_here_is_the_catalogues(monkeypatch):

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from tsconv.data.format import Schema
 from tsconv.data.numbering import by_prefix, numbered_among, running_prefix, split_number
-from tsconv.errors import FormatError
+from tsconv.errors import FormatError, LabelError
 from tsconv.registry import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -288,7 +288,7 @@ def _find_label(columns: Columns, layout: str, id: str | None, time: str | None)
     if not named and not texts and "y" in folded and "x" not in folded:
         return folded["y"]
     others = columns.of_kind("number", without=(id, time, *columns.unnamed))
-    raise FormatError(f"{columns.path}: {_label_question(columns, named or texts, others)}")
+    raise LabelError(f"{columns.path}: {_label_question(columns, named or texts, others)}")
 
 
 def _label_question(columns: Columns, texts: list[str], numbers: list[str]) -> str:

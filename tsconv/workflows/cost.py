@@ -5,6 +5,7 @@ are of one core or one GPU of a kind; what a benchmark has finished so far corre
 machine at hand, so only their proportion matters for long.
 """
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tsconv.config import Config
 from tsconv.data.archive import load_data, locate
 from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.errors import LabelError
 from tsconv.training.loop import count_steps
 from tsconv.training.precision import visible_gpus
 from tsconv.workflows.plan import Plan, make_cells
@@ -102,7 +104,14 @@ def find_shape(data: str) -> Shape:
     found = locate(data)
     if isinstance(found, Entry):
         return catalogued_shape(found)
-    return shape_of(load_data(replace(found, test=None))[0])
+    try:
+        train, _ = load_data(replace(found, test=None))
+    except LabelError as error:
+        raise LabelError(
+            f"{error}; here, where there is no --label, make a file that needs none: "
+            f"`tsconv convert {shlex.quote(data)} x.npz --label COLUMN`"
+        ) from error
+    return shape_of(train)
 
 
 def processor_of(config: Config, *, gpus: bool) -> Processor:
