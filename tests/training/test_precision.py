@@ -72,10 +72,6 @@ def test_float32_is_always_there():
 
 
 @pytest.mark.parametrize(
-    ("named", "count", "gpus"),
-    [(None, 2, ("0", "1")), (None, 0, ()), ("3, 5", 2, ("3", "5")), ("GPU-1f", 1, ("GPU-1f",))],
-)
-@pytest.mark.parametrize(
     ("seen", "found"), [("2,3", "GPUs 2, 3"), ("", "GPUs 0, 1"), (None, "no GPU")]
 )
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch, seen, found):
@@ -95,6 +91,10 @@ def test_gpus_that_are_taken_are_all_that_cuda_sees(monkeypatch):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,2"
 
 
+@pytest.mark.parametrize(
+    ("named", "count", "gpus"),
+    [(None, 2, ("0", "1")), (None, 0, ()), ("3, 5", 2, ("3", "5")), ("GPU-1f", 1, ("GPU-1f",))],
+)
 def test_visible_gpus_keep_the_names_that_the_batch_system_gave_them(
     monkeypatch, named, count, gpus
 ):

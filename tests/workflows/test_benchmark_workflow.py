@@ -306,7 +306,7 @@ def test_killed_at_random_moments_a_benchmark_ends_with_the_same_table(data, tmp
 
 
 def test_a_cell_that_another_process_trains_is_left_to_it(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tsconv.workflows.train.held", partial(held, patience=0))
+    monkeypatch.setattr("tsconv.workflows.members.held", partial(held, patience=0))
     cell = make_cells(make_plan(data))[0]
     directory = cell.directory(tmp_path / "out")
 
