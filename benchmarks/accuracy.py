@@ -11,14 +11,17 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from peers import markdown
 
+from tsconv.config import load_config
 from tsconv.data.catalogue import find_entries
 from tsconv.evaluation.published_results import read_published
-from tsconv.training.batches import steps_per_epoch
+from tsconv.training.loop import count_steps
 
 RESULTS = Path(__file__).parent / "results"
 PUBLISHED = {"InceptionTime": "published (authors)", "InceptionTime-LITE": "published (LITE's)"}
-PAPER_EPOCHS, PAPER_BATCH = 1500, 64
+PAPER = load_config("paper").training
+WHOLE = ("train", "length", "classes")
 
 
 def main() -> None:
@@ -39,12 +42,10 @@ def beside_published(collected: pd.DataFrame) -> pd.DataFrame:
     ours = collected.pivot(index="dataset", columns="network")
     published = read_published(PUBLISHED, n_test={each.name: each.n_test for each in entries})
     sizes = {each.name: (each.n_train, each.n_timepoints, each.n_classes) for each in entries}
-    paper = {
-        name: PAPER_EPOCHS * steps_per_epoch(n, PAPER_BATCH) for name, (n, *_) in sizes.items()
-    }
+    paper = {name: count_steps(n_train, PAPER) for name, (n_train, *_) in sizes.items()}
     steps = ours["steps"]["inception"] / ours["members"]["inception"]
     return (
-        pd.DataFrame.from_dict(sizes, orient="index", columns=["train", "length", "classes"])
+        pd.DataFrame.from_dict(sizes, orient="index", columns=[*WHOLE])
         .join(ours["accuracy"])
         .join(published.dropna().rename(columns=PUBLISHED), how="inner")
         .join(ours["train_seconds"].add_suffix(" s"))
@@ -55,28 +56,16 @@ def beside_published(collected: pd.DataFrame) -> pd.DataFrame:
 
 def render(table: pd.DataFrame, collected: pd.DataFrame) -> str:
     """The table as Markdown, means below it, who won how often, and what was run."""
-    means = table.drop(columns=["train", "length", "classes"]).mean().rename("mean")
-    lines = [
-        "| " + " | ".join(["dataset", *table.columns]) + " |",
-        "|" + "---|" * (1 + len(table.columns)),
-        *(line(str(name), row) for name, row in table.iterrows()),
-        line("mean", means.reindex(table.columns)),
-    ]
+    means = table.drop(columns=[*WHOLE]).mean().rename("mean")
+    shown = pd.concat([table, means.to_frame().T]).rename_axis("dataset").reset_index()
+    forms = {
+        name: "{:.0f}".format if name in WHOLE or name.endswith(" s") else "{:.4f}".format
+        for name in table.columns
+    }
     words = [counts(table, column) for column in PUBLISHED.values()]
-    return "\n".join([*lines, "", *words, "", describe(collected), ""])
-
-
-def line(name: str, row: pd.Series) -> str:
-    """One line of the table."""
-    return "| " + " | ".join([name, *(cell(str(of), value) for of, value in row.items())]) + " |"
-
-
-def cell(column: str, value: float) -> str:
-    """One number as the table shows it."""
-    if pd.isna(value):
-        return ""
-    whole = column in ("train", "length", "classes") or column.endswith(" s")
-    return f"{value:.0f}" if whole else f"{value:.4f}"
+    return "\n".join(
+        [markdown(shown, {"dataset": str, **forms}), *words, "", describe(collected), ""]
+    )
 
 
 def counts(table: pd.DataFrame, column: str) -> str:
@@ -94,7 +83,7 @@ def describe(collected: pd.DataFrame) -> str:
         f"`{first['recipe']}`, seed {first['seed']}, archive's split; seconds to train them on "
         f"{first['threads']} core, as many cells beside as there are cores, {first['precision']}, "
         f"tsconv {first['version']} at {first['commit'][:7]}. "
-        f"The paper's steps are {PAPER_EPOCHS} epochs of batches of {PAPER_BATCH}."
+        f"The paper's steps are {PAPER.epochs} epochs of batches of {PAPER.batch_size}."
     )
 
 

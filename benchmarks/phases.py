@@ -2,8 +2,8 @@
 
     python benchmarks/phases.py FILE train GunPoint ...
 
-Every phase begun is a line of FILE: process, seconds of the monotonic clock, phase. Workers of a
-benchmark write into the same file. Nothing else differs from ``tsconv``.
+Every phase begun is a line of FILE: process, seconds of the monotonic clock, phase. Workers
+write into the same file. Nothing else differs from ``tsconv``.
 """
 
 import functools

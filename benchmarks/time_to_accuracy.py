@@ -26,7 +26,7 @@ from tsconv.classifier import fit
 from tsconv.config import Config, load_config
 from tsconv.data.archive import find_data, load_data
 from tsconv.data.format import Schema
-from tsconv.training.batches import steps_per_epoch
+from tsconv.training.loop import count_steps
 from tsconv.training.precision import choose_arithmetic
 
 RESULTS = Path(__file__).parent / "results"
@@ -46,7 +46,6 @@ CHEAPEST = (
 )
 """Of the univariate sets at hand with whole series of at most 300 time points, those with the
 smallest training parts (instances times length): a rule, so that no result chooses the sets."""
-PAPER_EPOCHS, PAPER_BATCH = 1500, 64
 
 
 def main() -> None:
@@ -117,7 +116,7 @@ def measure_one(setting: str, name: str, config: Config) -> dict[str, object]:
         "accuracy": round(float(np.mean(proba.mean(0).argmax(1) == test.y)), 6),
         "members_mean": round(float(np.mean(proba.argmax(2) == test.y)), 6),
         "steps": classifier.members[0].history[-1].step,
-        "paper_steps": PAPER_EPOCHS * steps_per_epoch(train.n_instances, PAPER_BATCH),
+        "paper_steps": count_steps(train.n_instances, load_config("paper").training),
         "train_seconds": round(trained - started, 1),
         "predict_seconds": round(ended - trained, 2),
         "precision": str(choose_arithmetic().dtype).removeprefix("torch."),

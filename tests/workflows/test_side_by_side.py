@@ -41,6 +41,10 @@ needs_two_cores = pytest.mark.skipif(
 )
 
 
+def make_order(data, config, out):
+    return Order(data=str(data), config=config, out=out, schema=Schema(), valid=None, resample=0)
+
+
 def files(run):
     return sorted(str(path.relative_to(run)) for path in run.rglob("*"))
 
@@ -192,14 +196,7 @@ def test_what_kills_left_is_taken_away_and_what_others_put_there_is_not(tmp_path
 def test_a_member_is_trained_without_the_test_part(tmp_path):
     data = make_toy_set(tmp_path)
     (tmp_path / "Toy_TEST.csv").write_text("not read")
-    order = Order(
-        data=str(data),
-        config=make_config(),
-        out=tmp_path / "run",
-        schema=Schema(),
-        valid=None,
-        resample=0,
-    )
+    order = make_order(data, make_config(), tmp_path / "run")
 
     assert make_ready(order, Group(), for_training=True).test is None
     with pytest.raises(FormatError):
@@ -208,22 +205,12 @@ def test_a_member_is_trained_without_the_test_part(tmp_path):
 
 def test_a_worker_whose_parent_is_gone_saves_what_is_under_way(tmp_path, monkeypatch):
     data, run = make_toy_set(tmp_path), RunDir(tmp_path / "run")
-    document = describe_member(
-        Order(
-            data=str(data),
-            config=make_config("training.steps=20"),
-            out=run.path,
-            schema=Schema(),
-            valid=None,
-            resample=0,
-        ),
-        0,
-    )
+    order = make_order(data, make_config("training.steps=20"), run.path)
     monkeypatch.setattr(run_member, "SECONDS_BETWEEN_WORDS", 0.0)
     reader, writer = os.pipe()
     os.close(reader)
     with suppress(BrokenPipeError), os.fdopen(writer, "w") as nobody_reads:
-        do(document, nobody_reads, Stop())
+        do(describe_member(order, 0), nobody_reads, Stop())
 
     assert run.record(0).exists()
 

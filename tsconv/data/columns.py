@@ -216,7 +216,7 @@ def _refuse_id_by_other_name(columns: Columns, schema: Schema, time: str) -> Non
     times = [_as_number(cell) if is_counted else str(cell) for cell in columns.sample(time)]
     if None in times:
         return
-    for name in (name for name in (*texts, *numbers) if name not in {*labels, time}):
+    for name in [each for each in (*texts, *numbers) if each not in {*labels, time}]:
         cells = [str(cell).strip() for cell in columns.sample(name)]
         in_any_order = name in texts
         if not in_any_order and not all(map(str.isdecimal, cells)):
