@@ -79,9 +79,10 @@ def take_gpus(names: Sequence[str]) -> None:
     for name in names:
         if name not in there:
             found = f"GPUs {', '.join(there)}" if there else "no GPU"
+            instead = "expected one of them" if there else "without --gpu the processor trains"
             raise ConfigError(
-                f"--gpu {name}: found {found} that this process may use, by "
-                "CUDA_VISIBLE_DEVICES where that is set; expected one of them"
+                f"--gpu {name}: found {found} that this process may use, by CUDA_VISIBLE_DEVICES "
+                f"where that is set; {instead}"
             )
     if names:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
