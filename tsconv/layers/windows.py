@@ -47,12 +47,18 @@ class _Convolve(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (x, matrix, *weights), taps = ctx.saved_tensors, ctx.taps
-        rows, grad_x = grad.flatten(0, 1), None
+        back = tuple(-tap for tap in reversed(taps))
+        k, channels, grad_x = len(taps), x.shape[2], None
         with torch.autocast("cpu", enabled=False):
-            if ctx.needs_input_grad[0]:
-                grad_x = _sum_windows((rows @ matrix.t()).view(*x.shape[:2], -1), taps)
-            flat = (windows(x, taps).t() @ rows).to(weights[0].dtype)
-        merged = flat.view(len(taps), x.shape[2], -1)
+            if ctx.needs_input_grad[0]:  # then windows of the gradient serve both products
+                seen = windows(grad, back)
+                kernel = matrix.view(k, channels, -1).flip(0).transpose(1, 2).flatten(0, 1)
+                grad_x = (seen @ kernel).view(x.shape)
+                flat = (x.flatten(0, 1).t() @ seen).to(weights[0].dtype)
+                merged = flat.view(channels, k, -1).flip(1).transpose(0, 1)
+            else:
+                flat = (windows(x, taps).t() @ grad.flatten(0, 1)).to(weights[0].dtype)
+                merged = flat.view(k, channels, -1)
         return grad_x, None, None, *unmerge(merged, weights, ctx.offsets, taps)
 
 
@@ -64,13 +70,3 @@ def windows(x: Tensor, taps: Sequence[int]) -> Tensor:
     if x.shape[2] == 1:
         return torch.stack(seen).view(len(taps), -1).t()
     return torch.cat(seen, dim=-1).flatten(0, 1)
-
-
-def _sum_windows(windows: Tensor, taps: Sequence[int]) -> Tensor:
-    """The transpose of :func:`windows`, (L, N, k C) -> (L, N, C)."""
-    before, length = max(0, -taps[0]), len(windows)
-    each_tap = windows.chunk(len(taps), dim=-1)
-    padded = windows.new_zeros(length + before + max(0, taps[-1]), *each_tap[0].shape[1:])
-    for tap, each in zip(taps, each_tap, strict=True):
-        padded[before + tap : before + tap + length] += each
-    return padded[before : before + length]
