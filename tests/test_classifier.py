@@ -8,6 +8,8 @@ import torch
 from toy import fit_toy, make_config, make_toy_dataset, relabel
 
 from tsconv.classifier import fit, prepare, restore_member
+from tsconv.config import load_config
+from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.errors import ConfigError, DataError, UnknownNameError
 from tsconv.networks import NETWORKS
 from tsconv.training.loop import Watch
@@ -38,6 +40,21 @@ def test_padding_further_changes_no_probability(network):
     proba = classifier.predict_proba(replace(dataset, X=longer))
 
     assert proba == pytest.approx(classifier.predict_proba(dataset), abs=1e-5)
+
+
+@each_network
+def test_the_default_recipe_tells_series_apart_that_hardly_differ(network):
+    y, times = np.arange(40) % 2, np.linspace(-1, 1, 60)
+    bumps = 0.05 * y[:, None] * np.exp(-100 * (times - 0.3) ** 2)
+    noise = np.random.default_rng(0).normal(scale=0.005, size=(40, 60))
+    X = (np.sin(3 * times) + bumps + noise).astype(np.float32)[:, None]
+    lengths = np.full(40, 60)
+    outlines = TimeSeriesDataset(X=X, lengths=lengths, y=y, classes=("a", "b"), name="outlines")
+    settings = {"network.name": network, "members": 1, "training.steps": 100}
+
+    classifier = fit(outlines, load_config("fast", settings=settings))
+
+    assert (classifier.predict(outlines) == outlines.labels).mean() > 0.9
 
 
 def test_probabilities_are_the_mean_of_the_members():

@@ -434,12 +434,24 @@ def test_an_estimator_of_one_network_refuses_a_run_of_another():
 
 
 def test_an_option_without_a_parameter_needs_the_general_estimator():
-    classifier = fit_toy("tcn", network__options__initial="normal")
+    classifier = fit_toy("inception", network__options__pooling="max")
 
-    with pytest.raises(ConfigError, match="found tcn, initial; use ConvClassifier"):
-        TCNClassifier.from_classifier(classifier)
+    with pytest.raises(ConfigError, match="found inception, pooling; use ConvClassifier"):
+        InceptionTimeClassifier.from_classifier(classifier)
     estimator = ConvClassifier.from_classifier(classifier)
-    assert estimator.network_options["initial"] == "normal"
+    assert estimator.network_options["pooling"] == "max"
+
+
+def test_options_that_are_not_given_are_the_recipe_s():
+    X, y = make_data()
+
+    fast = TCNClassifier(width=2, levels=1, members=1, steps=1).fit(X, y)
+    plain = TCNClassifier(width=2, levels=1, members=1, steps=1, standardise=False).fit(X, y)
+    paper = TCNClassifier(width=2, levels=1, members=1, steps=1, recipe="paper").fit(X, y)
+
+    assert fast.classifier_.config.network.options["standardise"]
+    assert not plain.classifier_.config.network.options["standardise"]
+    assert "standardise" not in paper.classifier_.config.network.options
 
 
 def test_a_finished_run_is_not_overwritten_unless_asked_for(tmp_path):

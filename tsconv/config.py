@@ -65,6 +65,7 @@ class TrainingConfig(Checked):
     epochs: int | None = setting(None, "budget in passes over the training part", least=1)
     steps: int | None = setting(None, "budget in optimiser steps", least=1)
     batch_size: int = setting(64, "instances a step", least=1)
+    even_batches: bool = setting(False, "spread a short last batch of an epoch over all the others")
     optimizer: Literal["adam", "adamw"] = setting("adamw", "optimiser")
     lr: float = setting(1e-3, "learning rate, the peak where a schedule has one", least=0)
     weight_decay: float = setting(0.0, "decoupled weight decay (adamw)", least=0)

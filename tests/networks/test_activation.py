@@ -11,21 +11,24 @@ from tsconv.networks.activation import MEANINGS, activation_maps, meaning
 from tsconv.networks.heads import POOLINGS, Head
 
 
-def make_network(name, pooling="mean"):
+def make_network(name, pooling="mean", *, standardise=False):
     network = NETWORKS.get(name)(2, 3, **SMALL.get(name, {}))
-    network.head = Head(network.head.linear.in_features, 3, pooling=pooling)
+    n_features = network.head.linear.in_features
+    network.head = Head(n_features, 3, pooling=pooling, standardise=standardise)
+    network(torch.randn(8, 2, 10))  # statistics, if it has any
     return network.eval()
 
 
 @pytest.mark.parametrize("name", NETWORKS.names())
 @pytest.mark.parametrize("n_timepoints", [1, 17])
-def test_the_mean_of_a_map_and_the_bias_are_the_logit(name, n_timepoints):
-    network, x = make_network(name), torch.randn(4, 2, n_timepoints)
+@pytest.mark.parametrize("standardise", [False, True])
+def test_the_mean_of_a_map_and_the_bias_are_the_logit(name, n_timepoints, standardise):
+    network, x = make_network(name, standardise=standardise), torch.randn(4, 2, n_timepoints)
 
     maps = activation_maps(network, x)
 
     assert maps.shape == (4, 3, n_timepoints)
-    logits = maps.mean(-1) + network.head.linear.bias
+    logits = maps.mean(-1) + network.head.as_weight_and_bias()[1]
     torch.testing.assert_close(logits, network(x), rtol=1e-4, atol=1e-5)
 
 

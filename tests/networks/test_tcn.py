@@ -93,6 +93,23 @@ def test_the_default_start_is_uniform_within_one_over_the_root_of_the_fan_in():
         assert weight.std() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
+def test_a_start_by_he_keeps_the_size_of_values_from_block_to_block():
+    network, x = make_network(1, initial="he"), random(4, 1, 300)
+
+    for convolution in normed_convolutions(network)[1:]:
+        weight = convolution.normed_weight().detach()
+        assert weight.std() == pytest.approx((2 / (25 * 7)) ** 0.5, rel=0.05)
+    with torch.no_grad():
+        size = network.features(x).std()
+    assert 1 < size < 10
+    assert make_network(1).features(x).std() < 0.5
+
+
+def test_an_unknown_start_says_which_there_are():
+    with pytest.raises(ValueError, match="expected initial one of uniform, normal, he, found 'xa'"):
+        make_network(initial="xa")
+
+
 @pytest.mark.parametrize(
     ("n_timepoints", "given", "levels"),
     [

@@ -11,8 +11,9 @@ from tsconv.training.batches import (
     as_batch,
     by_length,
     in_order,
-    shuffled,
+    shuffle,
     steps_per_epoch,
+    taken,
 )
 
 
@@ -24,6 +25,10 @@ def make_batch(n_instances):
     )
 
 
+def shuffled(data, batch_size, generator, **how):
+    return taken(data, shuffle(data, batch_size, generator, **how))
+
+
 @given(n_instances=st.integers(1, 40), batch_size=st.integers(1, 50), seed=st.integers(0, 9))
 def test_an_epoch_visits_each_instance_once(n_instances, batch_size, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -32,6 +37,22 @@ def test_an_epoch_visits_each_instance_once(n_instances, batch_size, seed):
 
     assert len(batches) == steps_per_epoch(n_instances, batch_size)
     assert all(len(batch) == batch_size for batch in batches[:-1])
+    visited = torch.cat([batch.y for batch in batches])
+    assert sorted(visited.tolist()) == list(range(n_instances))
+
+
+@given(n_instances=st.integers(1, 99), batch_size=st.integers(1, 50), seed=st.integers(0, 9))
+def test_even_batches_are_as_many_of_like_size_and_visit_each_instance_once(
+    n_instances, batch_size, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+
+    batches = list(shuffled(make_batch(n_instances), batch_size, generator, even=True))
+
+    sizes = [len(batch) for batch in batches]
+    assert len(sizes) == steps_per_epoch(n_instances, batch_size)
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
     visited = torch.cat([batch.y for batch in batches])
     assert sorted(visited.tolist()) == list(range(n_instances))
 

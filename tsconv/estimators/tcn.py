@@ -6,6 +6,9 @@ from typing import Any
 from tsconv.config import Config
 from tsconv.estimators.ensemble import ClassWeight, EnsembleClassifier, RandomState, named_options
 
+NAMED = ("levels", "width", "kernel_size", "dropout", "pooling", "standardise", "initial")
+"""Options of the network that are parameters here."""
+
 
 class TCNClassifier(EnsembleClassifier):
     """An ensemble of temporal convolutional networks, causal and dilated.
@@ -17,8 +20,11 @@ class TCNClassifier(EnsembleClassifier):
         levels: blocks; None takes the fewest that see the longest training series whole.
         width: channels of every block.
         kernel_size: time points a kernel sees.
-        dropout: share of values dropped after each convolution while training.
+        dropout: share of values dropped after each convolution while training, None for the
+            recipe's, as of the two below.
         pooling: over time, "mean", "max" or "last".
+        standardise: a batch norm between pooling and linear map.
+        initial: how weights are drawn, "uniform", "normal" or "he".
         recipe: and all that follow, as of :class:`EnsembleClassifier`.
 
     Example:
@@ -36,8 +42,10 @@ class TCNClassifier(EnsembleClassifier):
         levels: int | None = None,
         width: int = 25,
         kernel_size: int = 7,
-        dropout: float = 0.05,
+        dropout: float | None = None,
         pooling: str = "mean",
+        standardise: bool | None = None,
+        initial: str | None = None,
         recipe: str = "fast",
         members: int = 5,
         epochs: int | None = None,
@@ -56,6 +64,8 @@ class TCNClassifier(EnsembleClassifier):
         self.kernel_size = kernel_size
         self.dropout = dropout
         self.pooling = pooling
+        self.standardise = standardise
+        self.initial = initial
         super().__init__(
             recipe=recipe,
             members=members,
@@ -72,8 +82,7 @@ class TCNClassifier(EnsembleClassifier):
         )
 
     def _network(self) -> tuple[str, dict[str, Any]]:
-        named = ("levels", "width", "kernel_size", "dropout", "pooling")
-        return "tcn", {key: getattr(self, key) for key in named}
+        return "tcn", {key: getattr(self, key) for key in NAMED}
 
     @classmethod
     def _network_parameters(cls, config: Config) -> dict[str, Any]:

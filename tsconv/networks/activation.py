@@ -40,7 +40,7 @@ def activation_maps(network: Network, x: Tensor, lengths: Tensor | None = None) 
     Raises:
         ConfigError: the network's head is no pooling and linear map.
     """
-    weight = _head(network).linear.weight  # (K, F)
+    weight, _ = _head(network).as_weight_and_bias()  # (K, F)
     with fused_layers(network.fused):
         features = network.features(x, lengths)  # (N, F, L)
     maps = torch.einsum("kf,nfl->nkl", weight, features.float())

@@ -20,7 +20,7 @@ from tsconv.layers.weight_norm import WeightNormConvolution
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
 
-Initial = Literal["uniform", "normal"]
+Initial = Literal["uniform", "normal", "he"]
 
 
 @NETWORKS.register("tcn")
@@ -36,9 +36,11 @@ class TCN(Network):
         kernel_size: time points a kernel sees, 1 allowed.
         dropout: share of values dropped after each convolution while training.
         pooling: how the head pools over time.
+        standardise: a batch norm between pooling and linear map, see :class:`Head`. Not theirs.
         initial: how weights are drawn. "uniform" is PyTorch's U(-1/sqrt(fan in), +), which the
             authors' published code trains with; "normal" is the N(0, 0.01) that the code asks for
-            and its weight norm undoes.
+            and its weight norm undoes; "he" is N(0, sqrt(2 / fan in)), with which values keep their
+            size from block to block (He et al., https://arxiv.org/abs/1502.01852).
 
     Shape:
         (N, C, L) -> (N, K), any L >= 1.
@@ -59,11 +61,13 @@ class TCN(Network):
         kernel_size: int = 7,
         dropout: float = 0.05,
         pooling: Pooling = "mean",
+        standardise: bool = False,
         initial: Initial = "uniform",
     ) -> None:
         super().__init__()
         if initial not in get_args(Initial):
-            raise ValueError(f"expected initial uniform or normal, found {initial!r}")
+            expected = ", ".join(get_args(Initial))
+            raise ValueError(f"expected initial one of {expected}, found {initial!r}")
         self.kernel_size = kernel_size
         self.blocks = nn.ModuleList(
             TCNBlock(
@@ -76,7 +80,7 @@ class TCN(Network):
             )
             for level in range(levels)
         )
-        self.head = Head(width, n_classes, pooling=pooling)
+        self.head = Head(width, n_classes, pooling=pooling, standardise=standardise)
 
     @classmethod
     def options_for(cls, n_timepoints: int, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +132,9 @@ class TCNBlock(nn.Module):
         draw(self.first, initial)
         draw(self.second, initial)
         if self.match is not None:
-            nn.init.normal_(self.match.weight, std=0.01)  # no weight norm: as the authors' code
+            # No weight norm to undo it: this is what the authors' network really starts with.
+            std = in_channels**-0.5 if initial == "he" else 0.01
+            nn.init.normal_(self.match.weight, std=std)
             _draw_bias(self.match, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -141,10 +147,10 @@ def draw(convolution: WeightNormConvolution, initial: Initial) -> None:
     """Draw a convolution's weight and bias anew."""
     weight = torch.empty_like(convolution.direction)
     fan_in = weight.shape[1] * weight.shape[2]
-    if initial == "normal":
-        nn.init.normal_(weight, std=0.01)
-    else:
+    if initial == "uniform":
         nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5)
+    else:
+        nn.init.normal_(weight, std=0.01 if initial == "normal" else (2 / fan_in) ** 0.5)
     convolution.start_from(weight)
     _draw_bias(convolution, fan_in)
 

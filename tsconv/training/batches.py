@@ -142,30 +142,21 @@ def as_tensor(X: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.require(X, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
 
 
-def shuffled(
-    data: Batch,
-    batch_size: int,
-    generator: torch.Generator,
-    *,
-    begun: int = 0,
-    take: Take = Batch.take,
-) -> Iterator[Batch]:
-    """One epoch in random order, the last batch as short as it comes.
+def shuffle(
+    data: Batch, batch_size: int, generator: torch.Generator, *, even: bool = False
+) -> tuple[Tensor, ...]:
+    """Positions of the series of each batch of an epoch in random order.
 
     Args:
         data: all series.
-        batch_size: of a batch.
+        batch_size: of a batch; the last one is as short as it comes.
         generator: draws the order; on the CPU.
-        begun: batches to leave out, since they were taken before.
-        take: gives each batch from its positions.
+        even: take as many batches of one size, or of two that differ by one.
     """
-    yield from taken(data, shuffle(data, batch_size, generator)[begun:], take)
-
-
-def shuffle(data: Batch, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Positions of the series of each batch of an epoch in random order."""
-    order = torch.randperm(len(data), generator=generator)
-    return torch.split(order.to(data.device), batch_size)
+    order = torch.randperm(len(data), generator=generator).to(data.device)
+    if even:
+        return torch.tensor_split(order, steps_per_epoch(len(data), batch_size))
+    return torch.split(order, batch_size)
 
 
 def in_order(data: Batch, *, begun: int = 0, take: Take = Batch.take) -> Iterator[Batch]:
@@ -219,5 +210,5 @@ def taken(data: Batch, indices: Iterable[Tensor], take: Take = Batch.take) -> It
 
 
 def steps_per_epoch(n_instances: int, batch_size: int) -> int:
-    """Batches that :func:`shuffled` gives."""
+    """Batches that :func:`shuffle` gives."""
     return -(-n_instances // batch_size)

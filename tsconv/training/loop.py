@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
 from tsconv.layers.sharing import sharing
-from tsconv.training.batches import Batch, shuffled, steps_per_epoch
+from tsconv.training.batches import Batch, shuffle, steps_per_epoch, taken
 from tsconv.training.distributed import Group
 from tsconv.training.graphs import Recorder, Replayed
 from tsconv.training.losses import summing_loss, weighted_loss
@@ -270,8 +270,7 @@ class Steps:
     """The optimiser steps of one network, and the summed loss of those of an epoch."""
 
     def __init__(self, network: nn.Module, task: Task) -> None:
-        self.data, self.group = task.data, task.group
-        self.batch_size = task.config.batch_size
+        self.data, self.config, self.group = task.data, task.config, task.group
         self.total = torch.zeros((), device=task.arithmetic.device)
         self.optimizer = make_optimizer(network, task.config, in_tensors=task.recorder is not None)
         self._take = partial(_take, network, task, self.optimizer, self.total)
@@ -284,12 +283,12 @@ class Steps:
             generator: draws their order.
             begun: batches of that order that were taken before.
         """
+        size, even = self.config.batch_size, self.config.even_batches
+        positions = shuffle(self.data, size, generator, even=even)[begun:]
         if isinstance(self.data.x, Tensor):
-            order = torch.randperm(len(self.data), generator=generator)
-            yield from torch.split(order.to(self.data.x.device), self.batch_size)[begun:]
+            yield from positions
         else:
-            take = self.group.take
-            yield from shuffled(self.data, self.batch_size, generator, begun=begun, take=take)
+            yield from taken(self.data, positions, self.group.take)
 
     def take(self, batch: Batch | Tensor, lr: float) -> None:
         """One step; it is begun, and nobody waits until it is done."""
