@@ -15,7 +15,7 @@ import pytest
 
 from tsconv.errors import RunError, RunHeldError
 from tsconv.runs import lock as module
-from tsconv.runs.lock import Owner, held, job_name, read_owner, state_of
+from tsconv.runs.lock import Owner, held, read_owner, state_of
 from tsconv.runs.processes import Process, this_process
 
 HOLD = """
@@ -78,23 +78,6 @@ def test_a_holder_is_named_by_process_host_and_job(path, monkeypatch):
 
     host = socket.gethostname()
     assert f"process {os.getpid()} on {host}, Slurm job 42 is at work on this" in str(told.value)
-
-
-@pytest.mark.parametrize(
-    ("environment", "name"),
-    [
-        ({}, None),
-        ({"SLURM_JOB_ID": "9"}, "Slurm job 9"),
-        (
-            {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "8", "SLURM_ARRAY_TASK_ID": "3"},
-            "Slurm job 8_3",
-        ),
-        ({"PBS_JOBID": "5.host"}, "PBS job 5.host"),
-        ({"LSB_JOBID": "6"}, "LSF job 6"),
-    ],
-)
-def test_a_job_is_named_as_its_system_does(environment, name):
-    assert job_name(environment) == name
 
 
 def test_a_killed_process_frees_its_lock(path):

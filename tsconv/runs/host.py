@@ -2,11 +2,14 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+JOB_VARIABLES = {"SLURM_JOB_ID": "Slurm", "PBS_JOBID": "PBS", "LSB_JOBID": "LSF"}
 
 
 def peak_memory_mb() -> float | None:
@@ -28,17 +31,26 @@ def forget_peak_memory() -> None:
         CLEAR_REFS.write_text("5")
 
 
-def batch_job() -> str | None:
-    """What a batch system calls the job that this process belongs to, None outside of one.
+class BatchJob(NamedTuple):
+    """The job that a process belongs to.
 
-    A task of a Slurm array is named by the array and its index: the last one's own number is that
-    of the whole array.
+    Attributes:
+        system: that runs it, "Slurm", "PBS" or "LSF".
+        name: what the system's tools call it; a task of a Slurm array by the array and its index,
+            since the last one's own number is that of the whole array.
     """
-    array, index = map(os.environ.get, ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"))
+
+    system: str
+    name: str
+
+
+def batch_job(environment: Mapping[str, str] = os.environ) -> BatchJob | None:
+    """The job that a process of this environment belongs to, None outside of one."""
+    array, index = map(environment.get, ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"))
     if array and index:
-        return f"{array}_{index}"
-    named = (os.environ.get(name) for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"))
-    return next((name for name in named if name), None)
+        return BatchJob("Slurm", f"{array}_{index}")
+    found = ((system, environment.get(variable)) for variable, system in JOB_VARIABLES.items())
+    return next((BatchJob(system, name) for system, name in found if name), None)
 
 
 def node_name() -> str:

@@ -12,13 +12,14 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from tsconv.errors import RunError, RunHeldError
+from tsconv.runs.host import batch_job
 from tsconv.runs.processes import Process, this_process
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def held(*paths: Path, patience: float | None = PATIENCE) -> Iterator[None]:
         RunHeldError: somebody holds one of them.
         RunError: the folder cannot be written to.
     """
-    owner, released = Owner(process=this_process(), job=job_name(os.environ)), threading.Event()
+    job, released = batch_job(), threading.Event()
+    owner = Owner(process=this_process(), job=job and f"{job.system} job {job.name}")
     with ExitStack() as at_the_end:
         at_the_end.callback(released.set)
         for path in paths:
@@ -218,14 +220,3 @@ def _sweep(path: Path) -> None:
         if is_left:
             with suppress(OSError):
                 draft.unlink()
-
-
-def job_name(environment: Mapping[str, str]) -> str | None:
-    """The job of Slurm, PBS or LSF that this process belongs to, as their tools name it."""
-    if "SLURM_ARRAY_JOB_ID" in environment:
-        task = environment.get("SLURM_ARRAY_TASK_ID", "?")
-        return f"Slurm job {environment['SLURM_ARRAY_JOB_ID']}_{task}"
-    for variable, system in (("SLURM_JOB_ID", "Slurm"), ("PBS_JOBID", "PBS"), ("LSB_JOBID", "LSF")):
-        if variable in environment:
-            return f"{system} job {environment[variable]}"
-    return None

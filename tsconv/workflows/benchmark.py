@@ -205,7 +205,8 @@ def run(
         for name, cell in cells.items()
     ]
     remember(schedule)
-    logs = directory.logs / (batch_job() or "")
+    job = batch_job()
+    logs = directory.logs / job.name if job else directory.logs
     with closing(executor.run(WORKER, jobs, logs)) as events:
         for event in events:
             progress.note(event)

@@ -60,10 +60,11 @@ class Progress:
         self.epoch = 0
         self.loss: float | None = None
         self.words, self.files = Seldom(SECONDS_BETWEEN_WORDS), Seldom(SECONDS_BETWEEN_FILES)
+        job = batch_job()
         self.about = {
             "host": node_name(),
             "pid": os.getpid(),
-            "job": batch_job(),
+            "job": job and job.name,
             "started": now(),
             "members": members,
         }
