@@ -10,7 +10,7 @@ from tsconv.data.dataset import TimeSeriesDataset
 
 SMALL = {
     "inception": {"depth": 1, "n_filters": 4, "kernel_sizes": (9, 5, 3), "bottleneck": 4},
-    "tcn": {"levels": 2, "width": 4, "kernel_size": 3},
+    "tcn": {"levels": 2, "width": 4, "kernel_size": 3, "standardise": True},
 }
 """Options that make a registered network cheap; one that is not here has its own defaults."""
 
