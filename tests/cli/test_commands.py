@@ -287,6 +287,20 @@ def test_a_mistake_is_told_in_one_line_with_a_guess(toy, tmp_path, arguments, wo
     expect_one_line_error(result, *words)
 
 
+def test_an_unknown_class_of_a_validation_file_is_told_with_the_file(toy, tmp_path):
+    lines = (toy / "Toy_TRAIN.csv").read_text().splitlines()
+    label = lines[0].split(",").index("label")
+    cells = [line.split(",") for line in lines]
+    for row in cells[1:]:
+        row[label] = "other"
+    path = tmp_path / "valid.csv"
+    path.write_text("\n".join(",".join(row) for row in cells) + "\n")
+
+    result = call("train", toy / "Toy_TRAIN.csv", *TINY, "--out", tmp_path / "run", "--valid", path)
+
+    expect_one_line_error(result, f"--valid {path}: ", "found label 'other'")
+
+
 @pytest.mark.parametrize("command", ["train", "inspect"])
 @pytest.mark.parametrize("data", ["GunPiont", "nowhere/data.csv"])
 def test_data_that_are_not_there(tmp_path, monkeypatch, command, data):

@@ -109,3 +109,15 @@ def test_two_sets_of_one_name_are_refused_and_one_set_twice_is_one(tmp_path):
     with pytest.raises(ConfigError, match="are both called Mine"):
         make_cells(Plan(datasets=(one, other)))
     assert len(make_cells(Plan(datasets=("GunPoint", "gunpoint", "Gun_Point")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "where"),
+    [({}, r"^.*plan\.toml: unknown recipe 'fats'"), ({"recipes": ["fats"]}, "^unknown recipe")],
+)
+def test_an_unknown_recipe_is_told_with_the_plan_that_names_it(tmp_path, flags, where):
+    plan = tmp_path / "plan.toml"
+    plan.write_text("datasets = ['GunPoint']\nrecipes = ['fats']\n")
+
+    with pytest.raises(UnknownNameError, match=where):
+        read_plan(plan, flags)

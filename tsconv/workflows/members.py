@@ -161,7 +161,7 @@ def _read_valid(path: Path, source: DataSource, resolved: Schema) -> TimeSeriesD
     valid = read_file(path, resolved if alike else None)
     if valid.y is None:
         raise ConfigError(f"--valid {path}: expected a label for each series, found none")
-    return valid
+    return dataclasses.replace(valid, name=f"--valid {path}")  # for what is wrong with it
 
 
 def _draw_parts(

@@ -92,6 +92,9 @@ def read_plan(file: Path | None = None, flags: Mapping[str, Any] | None = None) 
         _configs(plan)
     except ConfigError as error:
         raise ConfigError(f"{where}settings: {error}") from error
+    except UnknownNameError as error:
+        in_file = "" if flags and flags.get("recipes") else where
+        raise UnknownNameError(f"{in_file}{error}") from error
     return plan
 
 
