@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tsconv"
 FILES = sorted(ROOT.rglob("*.py"))
 
-LOW = {"errors", "registry", "config"}
+LOW = {"errors", "registry", "hints", "config"}
 BELOW_RUNS = LOW | {"data", "networks", "training", "evaluation", "classifier"}
 BELOW_WORKFLOWS = BELOW_RUNS | {"layers", "runs", "executors", "plots", "stopping"}
 
@@ -18,7 +18,8 @@ BELOW_WORKFLOWS = BELOW_RUNS | {"layers", "runs", "executors", "plots", "stoppin
 MAY_IMPORT = {
     "errors": set(),
     "registry": {"errors"},
-    "config": {"errors", "registry"},
+    "hints": {"errors"},
+    "config": {"errors", "hints", "registry"},
     "stopping": {"errors"},
     "cores": set(),
     "recipes": set(),
@@ -59,7 +60,7 @@ ONLY_IN = {
     "rich": {"cli"},
     "submitit": {"executors"},
 }
-STDLIB_ONLY = {"errors", "registry", "config", "stopping", "cores"}
+STDLIB_ONLY = {"errors", "registry", "hints", "config", "stopping", "cores"}
 
 LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 40

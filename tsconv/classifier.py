@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing, fit_preprocessing
 from tsconv.data.split import split
 from tsconv.errors import ConfigError, DataError
+from tsconv.hints import check
 from tsconv.networks import NETWORKS, Network
 from tsconv.registry import did_you_mean
 from tsconv.training.batches import Batch, as_batch
@@ -332,16 +333,19 @@ def build_network(config: Config, n_channels: int, n_classes: int) -> Network:
         ConfigError: an option its constructor does not know or take.
     """
     cls, options = NETWORKS.get(config.network.name), config.network.options
-    known = tuple(inspect.signature(cls).parameters)[2:]
-    for name in options:
+    known, hints = tuple(inspect.signature(cls).parameters)[2:], get_type_hints(cls.__init__)
+    for name, value in options.items():
         if name not in known:
             raise ConfigError(
                 f"unknown setting network.options.{name}{did_you_mean(name, known)}; "
                 f"{config.network.name} has: {', '.join(known)}"
             )
+        check(f"network.options.{name}", value, hints.get(name, Any))
     try:
         network = cls(n_channels, n_classes, **options)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+    except ValueError as error:  # as networks tell what they do not take
+        raise ConfigError(f"network {config.network.name}: {error}") from error
+    except (TypeError, RuntimeError, ArithmeticError) as error:
         raise ConfigError(f"network {config.network.name} with {options}: {error}") from error
     network.fused = config.training.fused
     return network

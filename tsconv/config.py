@@ -7,14 +7,14 @@ a recipe, then a TOML file, then ``--set section.key=value``; a run stores what 
 import dataclasses
 import math
 import tomllib
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from tsconv.errors import ConfigError, UnknownNameError
+from tsconv.hints import check, options, words
 from tsconv.registry import did_you_mean
 
 C = TypeVar("C")
@@ -34,8 +34,12 @@ class Checked:
         hints = get_type_hints(type(self))
         for each in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
-            checked = _check(each.name, value, hints[each.name], each.metadata)
+            checked = check(each.name, value, hints[each.name], **_limits(each))
             object.__setattr__(self, each.name, checked)
+
+
+def _limits(each: "dataclasses.Field[Any]") -> dict[str, float]:
+    return {key: each.metadata[key] for key in ("least", "most") if key in each.metadata}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,9 +232,9 @@ def describe_settings(kind: type[Any] = Config, prefix: str = "") -> dict[str, s
         if dataclasses.is_dataclass(hint):
             meanings |= describe_settings(hints[each.name], f"{prefix}{each.name}.")
             continue
-        words = [word for option in _options(hint) for word in _words(option)]
+        named = [word for option in options(hint) for word in words(option)]
         meanings[f"{prefix}{each.name}"] = each.metadata["help"] + (
-            f" ({', '.join(words)})" if words else ""
+            f" ({', '.join(named)})" if named else ""
         )
     return meanings
 
@@ -265,52 +269,6 @@ def _elsewhere(key: str, hints: Mapping[str, Any]) -> str:
         if dataclasses.is_dataclass(kind) and key in get_type_hints(kind):
             return f", did you mean {f'{section}.{key}'!r}"
     return ""
-
-
-def _check(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
-    """``value`` as the field's type, an int where a float is expected becoming one."""
-    options = _options(hint)
-    for option in options:
-        if get_origin(option) is Literal:
-            if value in _words(option):
-                return value
-        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
-            return _in_range(name, float(value), limits)
-        elif option is int and isinstance(value, int) and not isinstance(value, bool):
-            return _in_range(name, value, limits)
-        elif option not in (int, float) and isinstance(value, get_origin(option) or option):
-            return value
-    raise ConfigError(f"{name}: expected {_describe(options)}, found {value!r}")
-
-
-def _options(hint: Any) -> tuple[Any, ...]:
-    """The types of which a value is one."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _words(option: Any) -> tuple[str, ...]:
-    """The words that a value may be, () where it is no choice among some."""
-    return get_args(option) if get_origin(option) is Literal else ()
-
-
-def _in_range(name: str, value: float, limits: Mapping[str, Any]) -> float:
-    least, most = limits.get("least", -math.inf), limits.get("most", math.inf)
-    if not least <= value <= most:  # false for NaN too
-        raise ConfigError(f"{name}: expected a number from {least:g} to {most:g}, found {value!r}")
-    return value
-
-
-def _describe(options: Iterable[Any]) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    named: list[str] = []
-    for option in options:
-        if get_origin(option) is Literal:
-            named.extend(map(repr, _words(option)))
-        elif option is type(None):
-            named.append("none")
-        else:
-            named.append(words.get(option, "a table of settings"))
-    return " or ".join(named)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -356,7 +314,7 @@ def _may_be_float(name: str) -> bool:
         if not dataclasses.is_dataclass(hint):
             return True  # such as an option of the network, which alone knows its type
         hint = get_type_hints(hint).get(key, Any)
-    return float in _options(hint)
+    return float in options(hint)
 
 
 def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

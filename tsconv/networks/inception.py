@@ -18,7 +18,7 @@ from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
-from tsconv.networks.network import Predictor
+from tsconv.networks.network import Predictor, expect_at_least
 from tsconv.networks.prepared_inception import PreparedInception
 
 
@@ -58,6 +58,10 @@ class Inception(Network):
         pooling: Pooling = "mean",
     ) -> None:
         super().__init__()
+        expect_at_least(
+            1, depth=depth, n_filters=n_filters, kernel_sizes=min(kernel_sizes, default=0)
+        )
+        expect_at_least(0, bottleneck=bottleneck)
         width = n_filters * (len(kernel_sizes) + 1)
         self.kernel_sizes = tuple(kernel_sizes)
         self.blocks = nn.ModuleList()

@@ -66,3 +66,14 @@ class Network(nn.Module, ABC):
 
 
 NETWORKS: Registry[type[Network]] = Registry("network", "tsconv.networks")
+
+
+def expect_at_least(least: int, **values: int) -> None:
+    """Refuse options of a network that are too small.
+
+    Raises:
+        ValueError: one is less.
+    """
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{name}: expected {least} or more, found {value}")

@@ -19,6 +19,7 @@ from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.weight_norm import WeightNormConvolution
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
+from tsconv.networks.network import expect_at_least
 
 Initial = Literal["uniform", "normal", "he"]
 
@@ -65,6 +66,7 @@ class TCN(Network):
         initial: Initial = "uniform",
     ) -> None:
         super().__init__()
+        expect_at_least(1, levels=levels, width=width, kernel_size=kernel_size)
         if initial not in get_args(Initial):
             expected = ", ".join(get_args(Initial))
             raise ValueError(f"expected initial one of {expected}, found {initial!r}")
