@@ -454,6 +454,27 @@ def test_estimates_for_a_gpu_are_near_what_was_measured(size, milliseconds):
 
 
 @pytest.mark.parametrize(
+    ("network", "size", "milliseconds"),  # of a step of one member on one core with AVX512-BF16
+    [
+        ("inception", (50, 1, 150), 148),
+        ("inception", (390, 1, 176), 171),
+        ("tcn", (50, 1, 150), 45),
+        ("tcn", (390, 1, 176), 55),
+        ("tcn", (50, 1, 361), 126),
+        ("tcn", (20, 1, 512), 88),
+    ],
+)
+def test_estimates_for_a_core_are_near_what_was_measured(network, size, milliseconds):
+    settings = {"network.name": network, "members": 1, "training.steps": 1000}
+    names = ("n_train", "n_channels", "n_timepoints")
+    shape = Shape(**dict(zip(names, size, strict=True)), n_classes=2)
+
+    seconds = estimate_seconds(load_config(settings=settings), shape, CORE)
+
+    assert seconds == pytest.approx(milliseconds, rel=0.25)
+
+
+@pytest.mark.parametrize(
     ("device", "seen", "processor"),
     [
         ("auto", (), CORE),

@@ -25,6 +25,11 @@ class Network(nn.Module, ABC):
     paper: ClassVar[str]
     """Authors, title, venue and address of the paper, on one line."""
 
+    relative_cost: ClassVar[float] = 1.0
+    """What a product of a parameter and a time point takes a processor in training, as multiple of
+    what it takes for `inception`: wide kernels over many channels are quickest. Benchmarks are
+    scheduled by it."""
+
     head: nn.Module
 
     fused: bool = True

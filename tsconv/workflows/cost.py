@@ -20,6 +20,7 @@ from tsconv.data.archive import load_data, locate
 from tsconv.data.catalogue import Entry, read_catalogue
 from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.errors import LabelError
+from tsconv.training.batches import steps_per_epoch
 from tsconv.training.loop import count_steps
 from tsconv.training.precision import visible_gpus
 from tsconv.workflows.plan import Plan, make_cells
@@ -126,8 +127,8 @@ def estimate_seconds(config: Config, shape: Shape, processor: Processor = CORE) 
     with torch.device("meta"):
         network = build_network(resolved, shape.n_channels, shape.n_classes)
     n_train = max(1, round(shape.n_train * (1 - config.valid_fraction)))
-    batch = min(config.training.batch_size, n_train)
-    products = batch * shape.n_timepoints * network.n_parameters
+    batch = n_train / steps_per_epoch(n_train, config.training.batch_size)
+    products = batch * shape.n_timepoints * network.n_parameters * network.relative_cost
     a_step = processor.seconds_a_step + products / processor.products_a_second
     n_steps = config.members * count_steps(n_train, config.training)
     return processor.seconds_once + n_steps * a_step
