@@ -239,6 +239,18 @@ def test_networks_describes_each(name):
     assert json.loads(call("networks", name, "--json").stdout)["name"] == name
 
 
+@pytest.mark.parametrize("name", NETWORKS.names())
+def test_options_are_told_as_set_takes_them(name):
+    told = call("networks", name).stdout.partition("NAME=VALUE\n")[2].strip().splitlines()
+    options = json.loads(call("networks", name, "--json").stdout)["options"]
+
+    pairs = [line.split(maxsplit=1) for line in told]
+    flags = [word for key, text in pairs for word in ("--set", f"network.options.{key}={text}")]
+    resolved = json.loads(call("settings", "--network", name, *flags, "--json").stdout)
+
+    assert resolved["network"]["options"] == options
+
+
 def test_settings_lists_each_with_its_value_and_what_it_means():
     flags = ["--recipe", "paper", "--set", "network.options.width=3", "--set", "seed=7"]
     listed, document = (

@@ -158,11 +158,13 @@ def inspected(result: "Inspection") -> None:
 
 def settings(title: str, rows: Iterable[tuple[str, Any, str]]) -> None:
     """A row a setting, its value as --set takes it."""
-    written = [
-        (name, "none" if value is None else json.dumps(value).strip('"'), meaning)
-        for name, value, meaning in rows
-    ]
+    written = [(name, _as_set(value), meaning) for name, value, meaning in rows]
     table(title, ("setting", "value", "meaning"), written, texts=("value", "meaning"))
+
+
+def _as_set(value: Any) -> str:
+    """A setting's value as --set takes it."""
+    return "none" if value is None else json.dumps(value).strip('"')
 
 
 def networks(cards: Sequence["NetworkCard"]) -> None:
@@ -184,7 +186,7 @@ def network(card: "NetworkCard") -> None:
         "paper": card.paper,
     }
     facts(f"{card.name}: {card.summary}", about)
-    options = {name: str(default) for name, default in card.options.items()}
+    options = {name: _as_set(default) for name, default in card.options.items()}
     facts("options, as in --set network.options.NAME=VALUE", options)
 
 
@@ -325,7 +327,8 @@ def _plan(plan: "Plan", train: "Part") -> dict[str, Any]:
     seen, longest = plan.receptive_field, train.lengths[2]
     return {
         "network": plan.network,
-        "options": ", ".join(f"{name}={each}" for name, each in plan.options.items()) or None,
+        "options": ", ".join(f"{name}={_as_set(each)}" for name, each in plan.options.items())
+        or None,
         "parameters": f"{plan.n_parameters:,} a member, {plan.members} members",
         "receptive field": f"{seen} time points, the longest series has {longest}",
         "instances": f"{plan.n_train} to train on, {plan.n_valid} held out",
