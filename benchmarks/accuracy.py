@@ -49,7 +49,7 @@ def beside_published(collected: pd.DataFrame) -> pd.DataFrame:
         .join(ours["accuracy"])
         .join(published.dropna().rename(columns=PUBLISHED), how="inner")
         .join(ours["train_seconds"].add_suffix(" s"))
-        .assign(**{"steps of the paper's": steps / pd.Series(paper)})
+        .assign(**{"inception's steps of the paper's": steps / pd.Series(paper)})
         .sort_index()
     )
 
@@ -78,11 +78,13 @@ def counts(table: pd.DataFrame, column: str) -> str:
 def describe(collected: pd.DataFrame) -> str:
     """What was run."""
     first = collected.iloc[0]
+    commits = collected.groupby("network")["commit"].unique().explode()
+    versions = ", ".join(f"{name} at {commit[:7]}" for name, commit in commits.items())
     return (
         f"Accuracy on the archive's TEST part, {first['members']} members, recipe "
         f"`{first['recipe']}`, seed {first['seed']}, archive's split; seconds to train them on "
         f"{first['threads']} core, as many cells beside as there are cores, {first['precision']}, "
-        f"tsconv {first['version']} at {first['commit'][:7]}. "
+        f"tsconv {first['version']}: {versions}. "
         f"The paper's steps are {PAPER.epochs} epochs of batches of {PAPER.batch_size}."
     )
 

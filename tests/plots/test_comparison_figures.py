@@ -57,6 +57,15 @@ def test_no_text_is_cut_off(n_methods, name):
         assert cut_texts(figure) == []
 
 
+def test_no_difference_has_no_sign_of_its_own():
+    scores = pd.DataFrame({"one": [0.8, 0.6, 0.7], "other": [0.6, 0.8, 0.7 + 1e-6]})
+
+    figure = draw_matrix(pd.DataFrame({"mean": scores.mean()}), pairwise(scores), "accuracy")
+
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert sum("+0.0000" in each for each in words) == 2
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_figure_is_written_in_every_format(suffix):
     for figure in figures(make_scores(3)):

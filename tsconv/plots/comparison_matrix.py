@@ -28,8 +28,8 @@ def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figu
         differences[one, other], differences[other, one] = change, -change
         p = f"p {row['p_holm']:.3f}" if row["p_holm"] >= 0.0005 else "p < .001"
         counts = (row["wins"], row["draws"], row["losses"])
-        words[one, other] = f"{change:+.4f}\n{counts[0]}/{counts[1]}/{counts[2]}\n{p}"
-        words[other, one] = f"{-change:+.4f}\n{counts[2]}/{counts[1]}/{counts[0]}\n{p}"
+        words[one, other] = f"{change:+z.4f}\n{counts[0]}/{counts[1]}/{counts[2]}\n{p}"
+        words[other, one] = f"{-change:+z.4f}\n{counts[2]}/{counts[1]}/{counts[0]}\n{p}"
     most = np.abs(differences).max() or 1.0
     with styled():
         size = 1.05 * len(names)

@@ -52,9 +52,9 @@ def pair_cells(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str,
         rows.append(
             (
                 *(row["first"], row["second"], f"{row['wins']}/{row['draws']}/{row['losses']}"),
-                f"{row['difference']:+.4f}",
+                f"{row['difference']:+z.4f}",
                 f"{row['low']:.4f} to {row['high']:.4f}",
-                f"{row['effect']:+.2f}",
+                f"{row['effect']:+z.2f}",
                 f"{row['effect_low']:.2f} to {row['effect_high']:.2f}",
                 *(_probability(row[name]) for name in ("p", "p_holm")),
                 *(f"{row[f'p_{name}']:.4f}" for name in headings[len(PAIR) :]),
