@@ -125,6 +125,13 @@ def test_fingerprint_ignores_what_stands_in_the_padding():
     assert other.fingerprint() == dataset.fingerprint()
 
 
+def test_fingerprint_knows_no_sign_of_zero():
+    signed, unsigned = make(), make()
+    signed.X[0, 0, 0], unsigned.X[0, 0, 0] = -0.0, 0.0
+
+    assert signed.fingerprint() == unsigned.fingerprint()
+
+
 def test_fingerprint_sees_values_lengths_and_labels():
     dataset = make()
     value = make()

@@ -91,7 +91,6 @@ PLAIN = ["a,0,1,0,2,up,n", "a,1,3,0,4,up,n", "b,0,5,0,6,down,s", "b,1,7,0,8,down
         ("b,2,1,0,2,down\r,s", "quotes or lone carriage returns"),
         ("b,2,,0,2,down,s", "no number"),
         ("b,2,NaN,0,2,down,s", "no number"),
-        ("b,2,-0,0,2,down,s", "no number"),
         ("b,2,1:2,0,2,down,s", "no number"),
         ("b,2,[1],0,2,down,s", "no number"),
         ("b,2,1e39,0,2,down,s", "not finite"),

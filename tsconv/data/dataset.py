@@ -202,6 +202,7 @@ class TimeSeriesDataset:
         digest = hashlib.sha256(repr((self.X.shape, self.classes)).encode())
         for part in map(self.load, self.slices()):
             values = np.where(part.mask()[:, None, :], part.X, np.float32(0))
+            values += np.float32(0)  # zeros without a sign
             digest.update(np.where(np.isnan(values), np.float32(np.nan), values).tobytes())
         digest.update(self.lengths.tobytes())
         digest.update(b"" if self.y is None else self.y.tobytes())

@@ -15,8 +15,10 @@ import simdjson
 from numpy.typing import NDArray
 
 COMMA, TAB = b",", b"\t"
-MINUS, ZERO, POINT = b"-0."
-CACHED = 1 << 15  # characters that several steps go over while they are close at hand
+(BRACKET,) = b"["
+
+ZERO = np.float32(0)
+"""Added to numbers, it takes the sign of zeros away: of -0 JSON knows none, of -0.0 it does."""
 
 Text = bytes | bytearray | memoryview
 
@@ -39,7 +41,7 @@ def parse_lists(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
     """The numbers of lists that stand one or more a line, apart by ``:``; None if one is none.
 
-    Missing ones are written ``?`` or NaN. Spaces may stand around each.
+    Zeros have no sign. Missing ones are written ``?`` or NaN. Spaces may stand around each.
 
     Args:
         lines: the lists.
@@ -54,6 +56,7 @@ def parse_lists(
     values, lengths = parsed
     with np.errstate(over="ignore"):  # too large a number becomes inf
         single = values.astype(np.float32)
+    single += ZERO
     return None if np.isinf(single).any() else (single, lengths)
 
 
@@ -61,11 +64,12 @@ def parse_json(lines: Sequence[Text], separator: bytes) -> Lists | None:
     """The lists if all their values are numbers of JSON, else None."""
     # An empty list comes before the first and after the last.
     array = b" ],[".join([b"[[", *lines, b"]]"])
-    if b"\r" in array or array.count(b"[") > len(lines) + 3:
+    characters = np.frombuffer(array, dtype=np.uint8)
+    if b"\r" in array or np.count_nonzero(characters == BRACKET) > len(lines) + 3:
         return None  # JSON would take a line end for a blank, and more than numbers
     if b":" in array:
         array = array.replace(b":", b" ],[")
-    characters = np.frombuffer(array, dtype=np.uint8)
+        characters = np.frombuffer(array, dtype=np.uint8)
     if separator == TAB:
         commas = (characters == ord(TAB)).view(np.uint8)
         commas *= np.uint8(ord(COMMA) - ord(TAB))
@@ -76,23 +80,7 @@ def parse_json(lines: Sequence[Text], separator: bytes) -> Lists | None:
     except (ValueError, TypeError, RuntimeError):
         return None
     lengths = np.array([len(each) for each in document][1:-1])
-    is_exact = values.all() or not has_negative_zero(characters)
-    return (values, lengths) if is_exact and _fits(values, lengths) else None
-
-
-def has_negative_zero(characters: NDArray[np.uint8]) -> bool:
-    """Whether -0 stands there as a whole number: of those JSON knows no sign at zero.
-
-    Each number must end in a comma or a blank, which come before all that a number holds.
-    """
-    for start in range(0, len(characters), CACHED):
-        part = characters[start : start + CACHED + 2]
-        is_found = part[2:] < POINT
-        is_found &= part[:-2] == MINUS
-        is_found &= part[1:-1] == ZERO
-        if is_found.any():
-            return True
-    return False
+    return (values, lengths) if _fits(values, lengths) else None
 
 
 def parse_words(lines: Sequence[Text], separator: bytes) -> Lists | None:

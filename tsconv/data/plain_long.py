@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tsconv.data.cells import as_float32
 from tsconv.data.dataset import TimeSeriesDataset
-from tsconv.data.numbers import parse_json
+from tsconv.data.numbers import ZERO, parse_json
 from tsconv.data.plain_table import PlainTable
 from tsconv.data.series_text import LINE_END, read_blocks
 
@@ -113,6 +113,7 @@ def find_instances(table: PlainTable, block: bytes) -> Instances:
         raise ValueError("something that is no number")
     numbers = parsed[0].reshape(len(ends), -1)
     values = as_float32(numbers[:, [table.numbers.index(name) for name in table.schema.series]])
+    values += ZERO
     if np.isinf(values).any():
         raise ValueError("a number that is not finite in float32")
     firsts = np.flatnonzero(is_first)
