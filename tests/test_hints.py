@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from tsconv.errors import ConfigError
-from tsconv.hints import check
+from tsconv.hints import check, hints_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_any_other_is_told_in_plain_words(value, hint, words):
 def test_a_number_out_of_range_is_told_with_the_range(value):
     with pytest.raises(ConfigError, match=r"^name: expected a number from 0 to 10, found"):
         check("name", value, int | None, least=0, most=10)
+
+
+def test_hints_that_only_a_checker_can_resolve_are_none():
+    def known(width: int): ...
+    def unknown(width: "NotImportedAtRunTime"): ...  # noqa: F821
+
+    assert hints_of(known) == {"width": int}
+    assert hints_of(unknown) == {}

@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from tsconv.data.format import Schema
 from tsconv.data.preprocessing import Preprocessing, fit_preprocessing
 from tsconv.data.split import split
 from tsconv.errors import ConfigError, DataError
-from tsconv.hints import check
+from tsconv.hints import check, hints_of
 from tsconv.networks import NETWORKS, Network
 from tsconv.registry import did_you_mean
 from tsconv.training.batches import Batch, as_batch
@@ -333,7 +333,7 @@ def build_network(config: Config, n_channels: int, n_classes: int) -> Network:
         ConfigError: an option its constructor does not know or take.
     """
     cls, options = NETWORKS.get(config.network.name), config.network.options
-    known, hints = tuple(inspect.signature(cls).parameters)[2:], get_type_hints(cls.__init__)
+    known, hints = tuple(inspect.signature(cls).parameters)[2:], hints_of(cls.__init__)
     for name, value in options.items():
         if name not in known:
             raise ConfigError(

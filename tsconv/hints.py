@@ -2,8 +2,8 @@
 
 import math
 import types
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tsconv.errors import ConfigError
 
@@ -38,6 +38,14 @@ def check(
         elif option is Any or (option not in (int, float) and _is(value, option)):
             return value
     raise ConfigError(f"{name}: expected {_describe(options(hint))}, found {value!r}")
+
+
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The type hints of a function; none where one names what is imported for checkers alone."""
+    try:
+        return get_type_hints(function)
+    except NameError:
+        return {}
 
 
 def options(hint: Any) -> tuple[Any, ...]:
