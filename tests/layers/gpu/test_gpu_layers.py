@@ -20,6 +20,7 @@ def test_a_network_of_kernels_has_the_logits_and_gradients_of_the_reference(
     name, padded, device, monkeypatch
 ):
     options = dict(SMALL.get(name, {}))
+    options.pop("standardise", None)  # of three series it magnifies every rounding error
     if name == "inception":
         options["depth"] = 3  # with a shortcut
     network = NETWORKS.get(name)(2, 3, **options).to(device).train()
