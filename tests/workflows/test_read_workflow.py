@@ -52,3 +52,9 @@ def test_columns_of_a_table_may_be_named(tmp_path):
 def test_columns_of_what_is_no_table_are_refused(folder, named):
     with pytest.raises(ConfigError, match=r"Mine_TRAIN\.ts"):
         read(folder, **named)
+
+
+@pytest.mark.parametrize("mistyped", [{"split": "tset"}, {"layout": "lnog"}])
+def test_another_word_is_refused(folder, mistyped):
+    with pytest.raises(ConfigError, match=r"expected '\w+' or '\w+'( or none)?, found"):
+        read(folder / "Mine_TRAIN.ts", **mistyped)

@@ -9,18 +9,22 @@ from tsconv.data.dataset import TimeSeriesDataset
 from tsconv.data.format import Schema, find_format, read_file
 from tsconv.data.layouts import DataSource
 from tsconv.errors import DataError
+from tsconv.hints import check
 from tsconv.runs.paths import RunDir
 from tsconv.runs.store import load_run
+
+Split = Literal["train", "test"]
+Layout = Literal["wide", "long"]
 
 
 def read(
     data: str | Path,
     label: str | None = None,
     *,
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     id: str | None = None,
     time: str | None = None,
-    layout: Literal["wide", "long"] | None = None,
+    layout: Layout | None = None,
 ) -> TimeSeriesDataset:
     """The series of a file, or a part of a folder or an archive set.
 
@@ -34,10 +38,12 @@ def read(
 
     Raises:
         FormatError: the file is not what its format says.
-        ConfigError: columns are named of a file that is no table.
+        ConfigError: columns are named of a file that is no table, or another split or layout.
         UnknownNameError: nothing answers to the name.
         DataError: the set has no test part.
     """
+    check("split", split, Split)
+    check("layout", layout, Layout | None)
     schema = Schema(label=label, id=id, time=time, layout=layout)
     path = Path(data).expanduser()
     path = path if path.is_file() else _part(find_data(data), split)
@@ -46,7 +52,7 @@ def read(
     return read_file(path, schema)
 
 
-def _part(source: DataSource, split: Literal["train", "test"]) -> Path:
+def _part(source: DataSource, split: Split) -> Path:
     path = source.train if split == "train" else source.test
     if path is None:
         raise DataError(f"{source.name}: expected a test part beside {source.train}, found none")
