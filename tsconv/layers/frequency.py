@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tsconv.layers.kernels import Offsets, merge, unmerge
+from tsconv.layers.products import product
 
 MOST_KEPT = 512
 """Outputs of a tile beyond which no tiling is cheaper for kernels of any usual size."""
@@ -161,7 +162,7 @@ def transform_kernel(
 
     Of each frequency the real parts, then the imaginary ones.
     """
-    flat = (_tap_waves(tiling, taps, kernel.dtype) @ kernel.flatten(1)).to(dtype)
+    flat = product(_tap_waves(tiling, taps, kernel.dtype), kernel.flatten(1)).to(dtype)
     even = 2 * (tiling.half // 2 + 1)
     shape = (-1, 2 * kernel.shape[1], kernel.shape[2])
     return flat[:even].view(shape), flat[even:].view(shape)
@@ -191,12 +192,12 @@ def multiply(
     spectra: list[Tensor] = []
     parts = split(cut(x, tiling), tiling.half)
     for part, waves, kernel in zip(parts, _waves(tiling, x.dtype), kernels, strict=True):
-        spectrum = _as_rows(waves.into @ part.flatten(1), part.shape[2])
+        spectrum = _as_rows(product(waves.into, part.flatten(1)), part.shape[2])
         y = torch.bmm(spectrum, kernel)  # (F, 2 n N, C')
         if bias is not None and not spectra:  # the first even wave is constant
             y[0, : part.shape[1]] += (bias / waves.back[0, 0].float()).to(y.dtype)
         flat = y.view(waves.back.shape[1], -1)
-        halves.append((waves.back @ flat).view(-1, part.shape[1], kernel.shape[2]))
+        halves.append(product(waves.back, flat).view(-1, part.shape[1], kernel.shape[2]))
         spectra.append(spectrum)
     if tiling.n == 1:
         return unite(halves, tiling.kept, out=out), spectra
@@ -227,7 +228,7 @@ class _Convolve(torch.autograd.Function):
         waves = _waves(tiling, spectra[0].dtype)
         with torch.autocast("cpu", enabled=False):
             towards = [
-                (wave.back.t() @ each.flatten(1)).view(len(kernel), -1, each.shape[2])
+                product(wave.back.t(), each.flatten(1)).view(len(kernel), -1, each.shape[2])
                 for wave, kernel, each in zip(
                     waves, kernels, split(part(grad, tiling), tiling.given), strict=True
                 )
@@ -235,7 +236,7 @@ class _Convolve(torch.autograd.Function):
             grad_x = None
             if ctx.needs_input_grad[0]:
                 halves = [
-                    wave.into.t() @ _from_rows(torch.bmm(each, kernel.transpose(1, 2)))
+                    product(wave.into.t(), _from_rows(torch.bmm(each, kernel.transpose(1, 2))))
                     for wave, kernel, each in zip(waves, kernels, towards, strict=True)
                 ]
                 tiles = unite(halves, tiling.taken)
@@ -246,7 +247,7 @@ class _Convolve(torch.autograd.Function):
                 for spectrum, each in zip(spectra, towards, strict=True)
             ]
             flat = torch.cat(grads).to(weights[0].dtype)
-            kernel = _tap_waves(tiling, taps, flat.dtype).t() @ flat
+            kernel = product(_tap_waves(tiling, taps, flat.dtype).t(), flat)
             merged = kernel.view(len(taps), weights[0].shape[1], -1)
         return grad_x, None, None, *unmerge(merged, weights, ctx.offsets, taps)
 
@@ -330,7 +331,7 @@ def join(kept: Tensor, tiling: Tiling, length: int) -> Tensor:
 def part(y: Tensor, tiling: Tiling) -> Tensor:
     """The transpose of :func:`join`."""
     if tiling.n == 1:
-        return y.contiguous()
+        return y
     y = torch.nn.functional.pad(y, (0, 0, 0, 0, 0, tiling.n * tiling.kept - len(y)))
     tiles = y.view(tiling.n, tiling.kept, -1, y.shape[-1]).transpose(0, 1)
     return tiles.flatten(1, 2)

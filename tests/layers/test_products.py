@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from tsconv.layers import products
+from tsconv.layers.products import product
+
+
+@pytest.fixture(autouse=True)
+def tried_anew():
+    products._has_onednn.cache_clear()
+    yield
+    products._has_onednn.cache_clear()
+
+
+def matrices(m, k, n, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randint(-4, 5, (m, k), generator=generator)  # whole numbers: every order is exact
+    return a.to(dtype), torch.randint(-4, 5, (k, n), generator=generator).to(dtype)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (43, 85, 96), (86, 85, 6144), (2, 300, 1), (1, 5, 7)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_product_is_that_of_pytorch(shape, dtype):
+    a, b = matrices(*shape, dtype)
+    expected = a @ b
+
+    assert torch.equal(product(a, b), expected)
+    assert torch.equal(product(a.t().contiguous().t(), b), expected)
+    assert torch.equal(product(a, b.t().contiguous().t()), expected)
+
+
+@pytest.mark.parametrize("error", [AttributeError, RuntimeError, TypeError])
+def test_a_pytorch_without_that_operator_multiplies_all_the_same(monkeypatch, error):
+    def missing(a, b):
+        raise error("no such operator")
+
+    monkeypatch.setattr(products, "_by_onednn", missing)
+    a, b = matrices(3, 4, 5)
+
+    assert torch.equal(product(a, b), a @ b)
+
+
+def test_an_operator_that_has_come_to_mean_something_else_is_not_used(monkeypatch):
+    monkeypatch.setattr(products, "_by_onednn", lambda a, b: a @ b + 1)
+    a, b = matrices(3, 4, 5)
+
+    assert torch.equal(product(a, b), a @ b)

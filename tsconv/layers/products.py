@@ -1,0 +1,39 @@
+"""Products of matrices in float32 on a processor, by the faster of PyTorch's two libraries.
+
+PyTorch multiplies float32 by MKL, whose kernels for AVX512 serve Intel's processors alone, and
+bfloat16 by oneDNN, which serves all. oneDNN multiplies float32 too, but PyTorch lets only its
+compiler ask for it, by an operator of its own that is tried here once before it is relied upon.
+"""
+
+import logging
+from functools import cache
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b``, of matrices (M, K) and (K, N) without gradient; the rows of ``b`` lie together."""
+    if a.dtype == torch.float32 and a.device.type == "cpu" and b.is_contiguous() and _has_onednn():
+        return _by_onednn(a, b)
+    return a @ b
+
+
+def _by_onednn(a: Tensor, b: Tensor) -> Tensor:
+    y: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
+    return y
+
+
+@cache
+def _has_onednn() -> bool:
+    """Whether oneDNN multiplies here, and right."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    a, b = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
+    try:
+        return torch.equal(_by_onednn(a, b), a @ b)
+    except (AttributeError, RuntimeError, TypeError) as error:  # another version of PyTorch
+        logger.debug("float32 is multiplied by MKL: %s", error)
+        return False
