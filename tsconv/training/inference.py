@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tsconv.training.batches import VALUES_AT_ONCE, Batch, by_length
+from tsconv.training.memory import keep_freed_memory
 from tsconv.training.precision import Arithmetic
 from tsconv.training.threads import map_in_threads
 
@@ -27,6 +28,7 @@ class Preparable(Protocol):
 @torch.inference_mode()
 def infer_proba(network: nn.Module, data: Batch, arithmetic: Arithmetic) -> NDArray[np.float64]:
     """Softmax of the logits, (N, K), rows summing to one; neither order nor neighbours matter."""
+    keep_freed_memory()
     proba = torch.empty(0, 0, dtype=torch.float64)
     for index, logits in _logits(network, data, arithmetic):
         if not len(proba):  # once: results kept batch by batch would scatter over freed memory

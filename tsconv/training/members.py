@@ -22,6 +22,7 @@ from tsconv.training.checkpoint import Keeper
 from tsconv.training.distributed import ALONE, Place
 from tsconv.training.graphs import CudaRecorder, Lane
 from tsconv.training.loop import Course, Progress, Task, Training, training
+from tsconv.training.memory import keep_freed_memory
 from tsconv.training.seeding import Draws
 from tsconv.training.selection import Selected
 
@@ -94,6 +95,7 @@ def train_members(
         Stopped: the task's watch asked for it; members under way are saved.
     """
     device = task.arithmetic.device
+    keep_freed_memory()
     if task.recorder is None and can_record(device, task.config, task.data, task.group.place):
         task = replace(task, recorder=CudaRecorder())
     if at_once is None:
