@@ -1,10 +1,11 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tsconv.layers.max_pool import max_pool
+from tsconv.layers.max_pool import max_of_three, max_pool
 
 SHAPES = array_shapes(min_dims=3, max_dims=3, max_side=9)
 SMALL_WHOLE_NUMBERS = st.integers(-3, 3)  # few values, so that many windows hold equal ones
@@ -45,3 +46,37 @@ def test_max_pool_of_a_padded_series_is_that_of_the_series_and_then_zero(length,
 
     assert torch.equal(y[..., :length], max_pool(x))
     assert (y[..., length:] == 0).all()
+
+
+@given(arrays("int64", SHAPES, elements=st.integers(0, 3)), st.integers(0, 9))
+def test_max_pool_of_rectified_bfloat16_and_its_gradient_are_those_of_pytorch(values, seed):
+    x = torch.from_numpy(values).bfloat16()
+    weights = torch.randint(-8, 8, x.shape, generator=torch.Generator().manual_seed(seed))
+    weights = weights.bfloat16()  # whole numbers, whose sums are exact
+
+    y, grad = pooled_with_gradient(lambda x: max_pool(x, rectified=True), x, weights)
+
+    expected = pooled_with_gradient(lambda x: F.max_pool1d(x, 3, 1, 1), x, weights)
+    assert torch.equal(y, expected[0])
+    assert torch.equal(grad, expected[1])
+
+
+def test_padding_is_less_than_every_rectified_value():
+    x = torch.zeros(1, 1, 6, dtype=torch.bfloat16)
+    x[..., :3] = 2.0
+    mask = (torch.arange(6) < 4)[None, None]
+
+    y = max_pool(x, mask, rectified=True)
+
+    assert y.flatten().tolist() == [2, 2, 2, 2, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("length", [1, 2, 3, 10])
+def test_the_largest_of_three_neighbours_is_that_of_max_pooling(dtype, length):
+    x = torch.randn(length, 4, 5, generator=torch.Generator().manual_seed(0)).abs().to(dtype)
+
+    y = max_of_three(x, rectified=True)
+
+    expected = F.max_pool1d(x.permute(1, 2, 0).float(), 3, 1, 1).permute(2, 0, 1)
+    assert torch.equal(y.float(), expected)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tsconv.layers import frequency, windows
+from tsconv.layers.bits import as_integers
 from tsconv.layers.kernels import Offsets, merge, merge_taps
 
 KERNELS_KEPT = 2
@@ -59,28 +60,6 @@ class PreparedConvolution:
 
 
 def rectify_(x: Tensor) -> Tensor:
-    """ReLU in place."""
-    _ordered(x).clamp_(min=0)
+    """ReLU in place. Networks whose values are not numbers are refused when trained."""
+    as_integers(x).clamp_(min=0)
     return x
-
-
-def max_of_three(x: Tensor) -> Tensor:
-    """The largest of each time point and its two neighbours, of x (L, N, C) without signs."""
-    y, values = torch.empty_like(x), _ordered(x)
-    result = _ordered(y)
-    pairs = torch.maximum(values[1:], values[:-1])
-    if len(x) < 2:
-        return x
-    result[0], result[-1] = pairs[0], pairs[-1]
-    torch.maximum(pairs[1:], pairs[:-1], out=result[1:-1])
-    return y
-
-
-def _ordered(x: Tensor) -> Tensor:
-    """The same memory as numbers that are quick to compare.
-
-    Read as an integer, a bfloat16 is negative where it was, and those that are not keep their
-    order. PyTorch compares bfloat16 by way of float32, at a sixth of the speed.
-    What is not a number may become one: networks that give such are refused when trained.
-    """
-    return x.view(torch.int16) if x.dtype == torch.bfloat16 else x

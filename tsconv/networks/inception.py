@@ -16,6 +16,7 @@ from tsconv.layers.convolution import Convolution, parallel
 from tsconv.layers.layout import side_by_side
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
+from tsconv.layers.rectifier import rectified
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
 from tsconv.networks.network import Predictor, expect_at_least
@@ -75,6 +76,7 @@ class Inception(Network):
                 self.kernel_sizes,
                 bottleneck=bottleneck,
                 residual=residual and size == 3,
+                rectified=start > 0,
             )
             self.blocks.append(block)
             in_channels = width
@@ -112,11 +114,18 @@ class InceptionBlock(nn.Module):
         *,
         bottleneck: int,
         residual: bool,
+        rectified: bool,
     ) -> None:
         super().__init__()
         width = n_filters * (len(kernel_sizes) + 1)
         self.modules_in_line = nn.ModuleList(
-            InceptionModule(in_channels if k == 0 else width, n_filters, kernel_sizes, bottleneck)
+            InceptionModule(
+                in_channels if k == 0 else width,
+                n_filters,
+                kernel_sizes,
+                bottleneck,
+                rectified=rectified or k > 0,
+            )
             for k in range(size)
         )
         self.shortcut = Convolution(in_channels, width, 1, bias=False) if residual else None
@@ -129,7 +138,7 @@ class InceptionBlock(nn.Module):
         if self.shortcut is None or self.shortcut_norm is None:
             return x
         shortcut: Tensor = self.shortcut_norm(self.shortcut(start), mask)
-        return (shortcut + x).relu()
+        return rectified(shortcut + x)
 
 
 class InceptionModule(nn.Module):
@@ -140,9 +149,16 @@ class InceptionModule(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, n_filters: int, kernel_sizes: tuple[int, ...], bottleneck: int
+        self,
+        in_channels: int,
+        n_filters: int,
+        kernel_sizes: tuple[int, ...],
+        bottleneck: int,
+        *,
+        rectified: bool,
     ) -> None:
         super().__init__()
+        self.rectified = rectified
         squeezed = bottleneck > 0 and in_channels > 1
         self.bottleneck = Convolution(in_channels, bottleneck, 1, bias=False) if squeezed else None
         self.branches = nn.ModuleList(
@@ -155,6 +171,6 @@ class InceptionModule(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         narrow = x if self.bottleneck is None else self.bottleneck(x)
         wide = parallel(narrow, self.branches)
-        pooled = self.pool_branch(max_pool(x, mask))
+        pooled = self.pool_branch(max_pool(x, mask, rectified=self.rectified))
         normed: Tensor = self.norm(side_by_side(wide, pooled), mask, rectify=True)
         return normed

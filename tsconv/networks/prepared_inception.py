@@ -8,8 +8,8 @@ from torch import Tensor
 
 from tsconv.layers.convolution import Convolution
 from tsconv.layers.masking import time_mask, zero_padding
-from tsconv.layers.max_pool import max_pool
-from tsconv.layers.prepared import PreparedConvolution, max_of_three, rectify_
+from tsconv.layers.max_pool import max_of_three, max_pool
+from tsconv.layers.prepared import PreparedConvolution, rectify_
 
 if TYPE_CHECKING:
     from tsconv.networks.inception import Inception, InceptionBlock, InceptionModule
@@ -103,7 +103,7 @@ class PreparedModule:
 
     def _pooled(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if not self.first:
-            return max_of_three(x)  # padding is zero, and nothing is less
+            return max_of_three(x, rectified=True)  # padding is zero, and nothing is less
         inside = None if mask is None else mask.permute(1, 2, 0)
         return max_pool(x.permute(1, 2, 0), inside).permute(2, 0, 1).contiguous()
 
