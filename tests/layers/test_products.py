@@ -29,19 +29,38 @@ def test_a_product_is_that_of_pytorch(shape, dtype):
     assert torch.equal(product(a, b.t().contiguous().t()), expected)
 
 
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512", reason="oneDNN is asked with AVX512 alone"
+)
+@pytest.mark.parametrize(
+    ("shape", "asked"), [((100, 100, 1000), True), ((3, 4, 1000), False), ((400, 400, 40), False)]
+)
+def test_large_and_wide_products_are_asked_of_onednn(monkeypatch, shape, asked):
+    by_onednn, shapes = products._by_onednn, []
+
+    def spy(a, b):
+        shapes.append((*a.shape, b.shape[1]))
+        return by_onednn(a, b)
+
+    monkeypatch.setattr(products, "_by_onednn", spy)
+    product(*matrices(*shape))
+
+    assert (shape in shapes) == asked
+
+
 @pytest.mark.parametrize("error", [AttributeError, RuntimeError, TypeError])
 def test_a_pytorch_without_that_operator_multiplies_all_the_same(monkeypatch, error):
     def missing(a, b):
         raise error("no such operator")
 
     monkeypatch.setattr(products, "_by_onednn", missing)
-    a, b = matrices(3, 4, 5)
+    a, b = matrices(100, 100, 1000)
 
     assert torch.equal(product(a, b), a @ b)
 
 
 def test_an_operator_that_has_come_to_mean_something_else_is_not_used(monkeypatch):
     monkeypatch.setattr(products, "_by_onednn", lambda a, b: a @ b + 1)
-    a, b = matrices(3, 4, 5)
+    a, b = matrices(100, 100, 1000)
 
     assert torch.equal(product(a, b), a @ b)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from toy import SMALL
 
+from tsconv.layers import products
 from tsconv.layers.gpu import choice
 from tsconv.layers.layout import fused_layers
 from tsconv.networks import NETWORKS
@@ -68,6 +69,7 @@ def test_each_way_is_told_with_its_reason(monkeypatch):
     monkeypatch.setattr(choice, "is_installed", lambda: False)
     assert "3.6" in describe()
     assert "matrix products" in choice.describe_ways("cpu", torch.bfloat16, True)
+    assert products.library() in choice.describe_ways("cpu", torch.float32, True)
 
 
 @pytest.mark.parametrize(("found", "is_enough"), [("3.5.1", False), ("3.6.0", True), ("4.0", True)])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tsconv.layers.layout import computed_dtype, is_fused
+from tsconv.layers.products import library
 
 MOST_VALUES = 2**29
 """Of a layer's input: it may make four times as many, whose positions are 32-bit numbers."""
@@ -43,7 +44,8 @@ def describe_ways(device: str, dtype: torch.dtype, fused: bool) -> str:
     if not fused:
         return "PyTorch's own operators: training.fused is false"
     if device == "cpu":
-        return "fused: convolutions as matrix products, wide ones in the frequency domain"
+        by = f", {library()}" if dtype == torch.float32 else ""
+        return f"fused: convolutions as matrix products, wide ones in the frequency domain{by}"
     if dtype != torch.bfloat16:
         return f"fused: channels last, for cuDNN; kernels of our own compute bfloat16, not {dtype}"
     if not is_installed():
