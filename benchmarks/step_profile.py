@@ -45,7 +45,7 @@ class Clock(TorchDispatchMode):
     ) -> Any:
         started = time.perf_counter()
         result = function(*args, **(kwargs or {}))
-        name = str(function).removeprefix("aten.").partition(".")[0]
+        name = function._schema.name.removeprefix("aten::")
         self.calls.append((name, time.perf_counter() - started))
         return result
 
