@@ -6,8 +6,8 @@ Makes a set of noisy waves in a temporary folder, as .npz that `np.savez` could 
 trains some steps of the default network and recipe on it: held in memory; from the file, whose
 pages the system may keep; and from the file with every page dropped before each step, so that
 every series comes from the disk. Each runs in a process of its own, in turn. Then two processes are
-forbidden to hold more data than half the set (RLIMIT_DATA, which counts no mapped files), and a CSV
-larger than that limit is converted to .npz under it.
+forbidden to hold more data than three quarters of the set (RLIMIT_DATA, which counts no mapped
+files), and a CSV larger than that limit is converted to .npz under it.
 """
 
 import argparse
@@ -201,13 +201,13 @@ def report(arguments: argparse.Namespace) -> Iterator[str]:
     """The page of results, line by line."""
     n_timepoints = arguments.length
     n_instances = int(arguments.gib * 2**30) // (4 * n_timepoints)
-    limit = int(arguments.gib * 2**29)
+    limit = int(arguments.gib * 2**30 * 3 / 4)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         path, table = folder / "Waves_TRAIN.npz", folder / "Waves.csv"
         dataset = spool(make_chunks(n_instances, n_timepoints), folder / "series")
         write_file(path, dataset)
-        write_csv(table, dataset.X[: n_instances // 4])
+        write_csv(table, dataset.X[: n_instances // 3])
         (folder / "series").unlink()
         yield "# Larger than memory\n"
         yield (
