@@ -17,9 +17,9 @@ ascending."""
 
 @lru_cache(maxsize=256)
 def merge_taps(offsets: tuple[Offsets, ...], length: int) -> Offsets:
-    """Offsets of the merged kernel: all that ever meet a series of this length, at least one."""
+    """Offsets of the merged kernel: all that ever meet a series of this length, 0 if none does."""
     taps = sorted({tap for each in offsets for tap in each})
-    inside = [tap for tap in taps if abs(tap) < length] or taps[:1]
+    inside = [tap for tap in taps if abs(tap) < length] or [0]
     step = math.gcd(*(tap - inside[0] for tap in inside)) or 1
     return tuple(range(inside[0], inside[-1] + 1, step))
 
