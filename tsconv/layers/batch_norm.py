@@ -13,7 +13,7 @@ from tsconv.layers import LAYERS
 from tsconv.layers.gpu import choice
 from tsconv.layers.layout import as_rows, from_rows, is_fused
 from tsconv.layers.masking import zero_padding
-from tsconv.layers.rectifier import rectified
+from tsconv.layers.relu import relu
 from tsconv.layers.shared_norm import Normalised, Statistics, statistics
 from tsconv.layers.sharing import Share, current_share
 
@@ -49,7 +49,7 @@ class BatchNorm(nn.Module):
         if alone and choice.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
             return self._by_kernels(x, mask, rectify)
         y = self._normalise(x, mask)
-        return rectified(y) if rectify else y
+        return relu(y) if rectify else y
 
     def _normalise(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.training and (share := current_share()) is not None:

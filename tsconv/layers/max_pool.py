@@ -39,7 +39,12 @@ def max_pool(x: Tensor, mask: Tensor | None = None, *, rectified: bool = False) 
 
 
 def max_of_three(x: Tensor, *, rectified: bool) -> Tensor:
-    """The largest of each entry and its two neighbours, over the first axis; it may be ``x``."""
+    """The largest of each entry and its two neighbours, over the first axis; it may be ``x``.
+
+    Args:
+        x: any shape.
+        rectified: no value is below zero but minus infinity.
+    """
     if len(x) < 2:
         return x
     y = torch.empty_like(x)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from tsconv.layers import frequency, windows
-from tsconv.layers.bits import as_integers
 from tsconv.layers.kernels import Offsets, merge, merge_taps
 
 KERNELS_KEPT = 2
@@ -57,9 +56,3 @@ class PreparedConvolution:
 
     def _flatten(self, taps: Offsets) -> Tensor:
         return merge(self.weights, self.offsets, taps).flatten(0, 1).to(self.dtype)
-
-
-def rectify_(x: Tensor) -> Tensor:
-    """ReLU in place. Networks whose values are not numbers are refused when trained."""
-    as_integers(x).clamp_(min=0)
-    return x

@@ -1,4 +1,4 @@
-"""The rectifier, max(x, 0), in place, its gradient masked by what it gave."""
+"""ReLU in place, its gradient masked by what it gave."""
 
 from typing import Any
 
@@ -10,15 +10,24 @@ from tsconv.layers.bits import as_integers
 from tsconv.layers.layout import is_fused
 
 
-def rectified(x: Tensor) -> Tensor:
-    """ReLU; where layers are fused, in the memory of ``x``, which nobody may need any more."""
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0), where layers are fused in the memory of ``x``, which nobody may need any more."""
     if not is_fused() or x.device.type != "cpu":
         return x.relu()
-    y: Tensor = _Rectify.apply(x)  # type: ignore[no-untyped-call]
+    y: Tensor = _ReLU.apply(x)  # type: ignore[no-untyped-call]
     return y
 
 
-class _Rectify(torch.autograd.Function):
+def relu_(x: Tensor) -> Tensor:
+    """The same of a trained network, always in place and without a gradient.
+
+    What is not a number may become zero: networks that give such are refused when trained.
+    """
+    as_integers(x).clamp_(min=0)
+    return x
+
+
+class _ReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         y = x.detach().relu_()

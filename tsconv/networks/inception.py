@@ -16,7 +16,7 @@ from tsconv.layers.convolution import Convolution, parallel
 from tsconv.layers.layout import side_by_side
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
-from tsconv.layers.rectifier import rectified
+from tsconv.layers.relu import relu
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
 from tsconv.networks.network import Predictor, expect_at_least
@@ -101,6 +101,8 @@ class Inception(Network):
 class InceptionBlock(nn.Module):
     """Up to three inception modules in line, and the shortcut around them.
 
+    The input is ``rectified`` if no value is below zero: max-pooling is quicker then.
+
     Shape:
         (N, in_channels, L) -> (N, width, L).
     """
@@ -138,11 +140,13 @@ class InceptionBlock(nn.Module):
         if self.shortcut is None or self.shortcut_norm is None:
             return x
         shortcut: Tensor = self.shortcut_norm(self.shortcut(start), mask)
-        return rectified(shortcut + x)
+        return relu(shortcut + x)
 
 
 class InceptionModule(nn.Module):
     """Three kernel sizes on a bottleneck, max-pooling on the input, side by side.
+
+    The input is ``rectified`` if no value is below zero: max-pooling is quicker then.
 
     Shape:
         (N, in_channels, L) -> (N, n_filters * (kernels + 1), L).

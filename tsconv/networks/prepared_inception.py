@@ -9,7 +9,8 @@ from torch import Tensor
 from tsconv.layers.convolution import Convolution
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_of_three, max_pool
-from tsconv.layers.prepared import PreparedConvolution, rectify_
+from tsconv.layers.prepared import PreparedConvolution
+from tsconv.layers.relu import relu_
 
 if TYPE_CHECKING:
     from tsconv.networks.inception import Inception, InceptionBlock, InceptionModule
@@ -26,7 +27,7 @@ class PreparedInception:
     def __init__(self, network: "Inception", dtype: torch.dtype) -> None:
         self.dtype, self.head = dtype, network.head
         blocks = [cast("InceptionBlock", each) for each in network.blocks]
-        self.blocks = [PreparedBlock(each, dtype, first=each is blocks[0]) for each in blocks]
+        self.blocks = [PreparedBlock(each, dtype) for each in blocks]
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(N, C, L) -> (N, K)."""
@@ -43,11 +44,9 @@ class PreparedInception:
 class PreparedBlock:
     """Up to three modules in line, and the shortcut around them."""
 
-    def __init__(self, block: "InceptionBlock", dtype: torch.dtype, *, first: bool) -> None:
+    def __init__(self, block: "InceptionBlock", dtype: torch.dtype) -> None:
         modules = [cast("InceptionModule", each) for each in block.modules_in_line]
-        self.modules = [
-            PreparedModule(each, dtype, first=first and each is modules[0]) for each in modules
-        ]
+        self.modules = [PreparedModule(each, dtype) for each in modules]
         self.shortcut: tuple[Tensor, Tensor] | None = None
         if block.shortcut is not None and block.shortcut_norm is not None:
             scale, shift = block.shortcut_norm.as_scale_and_shift()
@@ -61,7 +60,7 @@ class PreparedBlock:
             return y
         weight, shift = self.shortcut
         y += torch.addmm(shift, x.flatten(0, 1), weight).view(y.shape)
-        return _zero_padding_(rectify_(y), mask)
+        return _zero_padding_(relu_(y), mask)
 
 
 class PreparedModule:
@@ -70,10 +69,9 @@ class PreparedModule:
     Args:
         module: trained.
         dtype: of values.
-        first: whether it sees the series themselves, whose values may be negative.
     """
 
-    def __init__(self, module: "InceptionModule", dtype: torch.dtype, *, first: bool) -> None:
+    def __init__(self, module: "InceptionModule", dtype: torch.dtype) -> None:
         branches = [cast(Convolution, each) for each in module.branches]
         scale, shift = module.norm.as_scale_and_shift()
         ends = [0]
@@ -83,7 +81,7 @@ class PreparedModule:
             each.weight * scale[start:end, None, None]
             for each, (start, end) in zip(branches, pairwise(ends), strict=True)
         ]
-        self.first, self.wide, self.width = first, ends[-1], len(scale)
+        self.rectified, self.wide, self.width = module.rectified, ends[-1], len(scale)
         self.bottleneck = None if module.bottleneck is None else _matrix(module.bottleneck, dtype)
         offsets = [each.offsets for each in branches]
         self.convolutions = PreparedConvolution(weights, offsets, shift[: self.wide], dtype)
@@ -99,10 +97,10 @@ class PreparedModule:
         pooled = self._pooled(x, mask).flatten(0, 1)
         out = y.flatten(0, 1)[:, self.wide :]
         torch.addmm(self.pool_shift, pooled, self.pool, out=out)
-        return _zero_padding_(rectify_(y), mask)
+        return _zero_padding_(relu_(y), mask)
 
     def _pooled(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        if not self.first:
+        if self.rectified:
             return max_of_three(x, rectified=True)  # padding is zero, and nothing is less
         inside = None if mask is None else mask.permute(1, 2, 0)
         return max_pool(x.permute(1, 2, 0), inside).permute(2, 0, 1).contiguous()

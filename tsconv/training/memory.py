@@ -1,13 +1,16 @@
 """Memory that a step gives back and the next one takes again."""
 
+from functools import cache
+
 import torch
 
 THRESHOLD = (32 << 20) - (1 << 16)
 """Bytes; the most that glibc takes for a threshold are 32 MiB, its own bookkeeping included."""
 
 
+@cache
 def keep_freed_memory() -> None:
-    """Have memory that tensors leave on a processor serve those to come.
+    """Have memory that tensors leave on a processor serve those to come, in this process.
 
     At first glibc asks the system for every tensor of 128 KiB and more and gives it back at once,
     so that each step pays for some thousand pages anew. When such a piece is freed it takes the
