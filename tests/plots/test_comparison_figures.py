@@ -40,7 +40,7 @@ def cut_texts(figure):
     boxes = [
         (text.get_text(), text.get_window_extent())
         for axes in figure.axes
-        for text in axes.texts
+        for text in [*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label]
         if text.get_text()
     ]
     return [
@@ -55,6 +55,19 @@ def cut_texts(figure):
 def test_no_text_is_cut_off(n_methods, name):
     for figure in figures(make_scores(n_methods, name)):
         assert cut_texts(figure) == []
+
+
+def test_names_of_sets_that_lie_close_do_not_lie_on_each_other():
+    sets = ["BeetleFly", "Adiac", "PhalangesOutlinesCorrect", "Wine", "Fungi"]
+    first = pd.Series([0.800, 0.803, 0.806, 0.99, 1.0], index=sets, name="inception")
+    second = pd.Series([0.700, 0.705, 0.710, 1.0, 0.99], index=sets, name="tcn")
+
+    figure = draw_scatter(first, second, "accuracy")
+
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 4
+    assert not [a for k, a in enumerate(boxes) if any(a.overlaps(b) for b in boxes[:k])]
 
 
 def test_no_difference_has_no_sign_of_its_own():

@@ -44,7 +44,8 @@ def draw_matrix(summary: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figu
         axes.tick_params(length=0)
         for (one, other), text in words.items():
             axes.text(other, one, text, ha="center", va="center", fontsize=8, color=INK)
-        axes.set_xlabel(f"{metric}: row minus column, wins/draws/losses of the row, p after Holm")
+        caption = f"{metric}: row minus column,\nwins/draws/losses of the row, p after Holm"
+        axes.set_xlabel(caption, fontsize=9)
         for side in axes.spines.values():
             side.set_visible(False)
     return figure
