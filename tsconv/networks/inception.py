@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from tsconv.layers.batch_norm import BatchNorm
 from tsconv.layers.convolution import Convolution, parallel
-from tsconv.layers.layout import side_by_side
+from tsconv.layers.gpu import choice
+from tsconv.layers.layout import as_computed, side_by_side
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
 from tsconv.layers.relu import relu
@@ -165,16 +166,31 @@ class InceptionModule(nn.Module):
         self.rectified = rectified
         squeezed = bottleneck > 0 and in_channels > 1
         self.bottleneck = Convolution(in_channels, bottleneck, 1, bias=False) if squeezed else None
-        self.branches = nn.ModuleList(
-            Convolution(bottleneck if squeezed else in_channels, n_filters, kernel_size, bias=False)
-            for kernel_size in kernel_sizes
-        )
+        seen = bottleneck if squeezed else in_channels
+        wide = [Convolution(seen, n_filters, each, bias=False) for each in kernel_sizes]
+        self.branches = nn.ModuleList(wide)
+        self.offsets = [each.offsets for each in wide]
         self.pool_branch = Convolution(in_channels, n_filters, 1, bias=False)
         self.norm = BatchNorm(n_filters * (len(kernel_sizes) + 1))
+        self.channels = max(in_channels, seen, n_filters)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        by_kernels = choice.takes(x, channels=self.channels)
+        wide = self._by_kernels(x, mask) if by_kernels else self._by_layers(x, mask)
+        normed: Tensor = self.norm(wide, mask, rectify=True)
+        return normed
+
+    def _by_layers(self, x: Tensor, mask: Tensor | None) -> Tensor:
         narrow = x if self.bottleneck is None else self.bottleneck(x)
         wide = parallel(narrow, self.branches)
         pooled = self.pool_branch(max_pool(x, mask, rectified=self.rectified))
-        normed: Tensor = self.norm(side_by_side(wide, pooled), mask, rectify=True)
-        return normed
+        return side_by_side(wide, pooled)
+
+    def _by_kernels(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        from tsconv.layers.gpu import inception as kernels
+
+        bottleneck = None if self.bottleneck is None else self.bottleneck.weight
+        weights = kernels.Weights(
+            bottleneck, self.pool_branch.weight, tuple(self.branches.parameters())
+        )
+        return kernels.branches(as_computed(x), mask, weights, self.offsets)

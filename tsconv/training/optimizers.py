@@ -1,9 +1,12 @@
 """The optimisers that a config names, and where they keep their learning rate."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
+from tsconv.layers.gpu import choice
 
 
 def make_optimizer(
@@ -18,12 +21,10 @@ def make_optimizer(
             step can be recorded.
     """
     parameters = [each for each in network.parameters() if each.requires_grad]
-    lr = torch.tensor(config.lr, device=parameters[0].device) if in_tensors else config.lr
-    if config.optimizer == "adam":
-        optimizer: torch.optim.Optimizer = torch.optim.Adam(
-            parameters, lr=lr, eps=config.epsilon, fused=True, capturable=in_tensors
-        )
-    else:
+    device = parameters[0].device
+    lr = torch.tensor(config.lr, device=device) if in_tensors else config.lr
+    groups: list[dict[str, Any]] = [{"params": parameters, "weight_decay": 0.0}]
+    if config.optimizer == "adamw":
         groups = [
             {
                 "params": [p for p in parameters if p.ndim > 1],
@@ -31,9 +32,16 @@ def make_optimizer(
             },
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(
-            groups, lr=lr, eps=config.epsilon, fused=True, capturable=in_tensors
-        )
+    kinds: dict[str, type[torch.optim.Adam]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }
+    kind = kinds[config.optimizer]
+    if in_tensors and device.type == "cuda" and choice.is_installed():
+        from tsconv.training import gpu_adam
+
+        kind = gpu_adam.Adam
+    optimizer = kind(groups, lr=lr, eps=config.epsilon, fused=True, capturable=in_tensors)
     # The first steps are taken before any is recorded, which PyTorch would warn of.
     vars(optimizer)["_warned_capturable_if_run_uncaptured"] = True
     return optimizer

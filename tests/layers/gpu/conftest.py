@@ -1,12 +1,7 @@
 """Kernels for a GPU, compiled where there is one; otherwise Triton interprets them on the CPU."""
 
-import os
-
 import pytest
 import torch
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is defined
 
 
 @pytest.fixture

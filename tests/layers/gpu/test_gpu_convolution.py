@@ -34,10 +34,14 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("fold", [1, 2, 4])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_convolutions_and_their_gradients_are_pytorchs(device, case):
+def test_convolutions_and_their_gradients_are_pytorchs(device, case, fold, monkeypatch):
+    from tsconv.layers.gpu import convolution
     from tsconv.layers.gpu.convolution import alike, convolve
 
+    monkeypatch.setattr(convolution, "FOLDS", (fold, fold))
+    monkeypatch.setattr(convolution, "LONG", 2)
     n, channels, length, out, taps = case
     x = draw(n, channels, length, device=device).requires_grad_()
     weights = [draw(out, channels, len(own), device=device).requires_grad_() for own in taps]
@@ -52,12 +56,11 @@ def test_convolutions_and_their_gradients_are_pytorchs(device, case):
     assert_close(ours, torch.autograd.grad(expected, [x, *weights], grad))
 
 
-def test_gradients_summed_over_many_parts_are_complete(device, monkeypatch):
+def test_gradients_summed_over_many_parts_are_complete(device):
     from tsconv.layers.gpu import convolution
 
-    monkeypatch.setattr(convolution, "ROWS_AT_ONCE", 16)
-    x, weight = draw(4, 2, 100, device=device), draw(3, 2, 3, device=device).requires_grad_()
-    grad = draw(4, 3, 100, device=device)
+    x, weight = draw(9, 2, 100, device=device), draw(3, 2, 3, device=device).requires_grad_()
+    grad = draw(9, 3, 100, device=device)
 
     y = convolution.convolve(x, [weight], [offsets(3)])
 

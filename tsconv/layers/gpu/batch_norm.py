@@ -16,8 +16,10 @@ from torch.autograd.function import once_differentiable
 from tsconv.layers.layout import as_rows, from_rows
 
 ROWS = 32
-MOST_BLOCKS = 512
-AT_ONCE = {"BLOCKS": 64, "COLUMNS": 8}
+MOST_BLOCKS = 128
+FEW = 2**14
+"""Rows up to which fewer warps measure gradients."""
+AT_ONCE = {"BLOCKS": 128, "COLUMNS": 4}
 """Blocks and channels that one program joins at a time."""
 
 
@@ -85,8 +87,8 @@ class _BatchNorm(torch.autograd.Function):
             **AT_ONCE,
         )
         y = torch.empty_like(rows)
-        _apply[(triton.cdiv(len(rows), ROWS),)](
-            rows, inside, y, used, weight, bias, len(rows), rectify, **cut.tile()
+        _apply[(triton.cdiv(len(rows), 2 * ROWS),)](
+            rows, inside, y, used, weight, bias, len(rows), rectify, **cut.tile(2 * ROWS)
         )
         ctx.save_for_backward(rows, inside, used, weight, bias)
         ctx.rectify = rectify
@@ -99,12 +101,19 @@ class _BatchNorm(torch.autograd.Function):
         grads, cut = as_rows(grad).contiguous(), _Cut(rows)
         parts = rows.new_empty(2, cut.n_blocks, cut.C, dtype=torch.float32)
         known = (rows, inside, grads, used, weight, bias)
-        _measure_grads[(cut.n_blocks,)](*known, parts, len(rows), ctx.rectify, **cut.blocks())
+        _measure_grads[(cut.n_blocks,)](
+            *known,
+            parts,
+            len(rows),
+            ctx.rectify,
+            **cut.blocks(),
+            num_warps=4 if len(rows) <= FEW else 8,
+        )
         sums = rows.new_empty(2, cut.C, dtype=torch.float32)  # of the shift, of the scale
         _join_grads[cut.columns](parts, sums, cut.n_blocks, C=cut.C, **AT_ONCE)
         result = torch.empty_like(rows)
-        _apply_grads[(triton.cdiv(len(rows), ROWS),)](
-            *known, sums, result, len(rows), ctx.rectify, **cut.tile()
+        _apply_grads[(triton.cdiv(len(rows), 2 * ROWS),)](
+            *known, sums, result, len(rows), ctx.rectify, **cut.tile(2 * ROWS), num_warps=8
         )
         return from_rows(result, grad), sums[1], sums[0], None, None, None
 
@@ -119,13 +128,13 @@ class _Cut:
         self.n_blocks = triton.cdiv(n_tiles, self.n_tiles)
         self.columns = (triton.cdiv(self.C, AT_ONCE["COLUMNS"]),)
 
-    def tile(self) -> dict[str, int]:
-        """Arguments of kernels that take ROWS rows each."""
-        return {"C": self.C, "WIDTH": triton.next_power_of_2(self.C), "ROWS": ROWS}
+    def tile(self, rows: int) -> dict[str, int]:
+        """Arguments of kernels that take so many rows each."""
+        return {"C": self.C, "WIDTH": triton.next_power_of_2(self.C), "ROWS": rows}
 
     def blocks(self) -> dict[str, int]:
         """Arguments of kernels that take a block of ``n_tiles`` times ROWS rows each."""
-        return {**self.tile(), "n_tiles": self.n_tiles, "n_blocks": self.n_blocks}
+        return {**self.tile(ROWS), "n_tiles": self.n_tiles, "n_blocks": self.n_blocks}
 
 
 UNSPECIALISED = [
@@ -182,23 +191,21 @@ def _measure(
 
 
 @triton.jit
-def _sum_blocks(
+def _of_blocks(
     parts,
     which: tl.constexpr,
+    first,
     n_blocks,
     C: tl.constexpr,
     BLOCKS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """(COLUMNS,) the sum of what all blocks gave."""
+    """(BLOCKS, COLUMNS) what some blocks gave."""
     c = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-    sums = tl.zeros((BLOCKS, COLUMNS), tl.float32)
-    for first in tl.range(0, n_blocks, BLOCKS):
-        block = first + tl.arange(0, BLOCKS)
-        known = (block < n_blocks)[:, None] & (c < C)[None, :]
-        place = (which * n_blocks + block)[:, None] * C + c[None, :]
-        sums += tl.load(parts + place, mask=known, other=0.0)
-    return tl.sum(sums, axis=0)
+    block = first + tl.arange(0, BLOCKS)
+    known = (block < n_blocks)[:, None] & (c < C)[None, :]
+    place = (which * n_blocks + block)[:, None] * C + c[None, :]
+    return tl.load(parts + place, mask=known, other=0.0)
 
 
 @triton.jit(do_not_specialize=UNSPECIALISED)
@@ -218,10 +225,17 @@ def _join(
     c = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     old_mean = tl.load(running_mean + c, mask=c < C, other=0.0)
     old_var = tl.load(running_var + c, mask=c < C, other=1.0)
-    count = _sum_blocks(parts, 0, n_blocks, C, BLOCKS, COLUMNS)
+    counts = tl.zeros((BLOCKS, COLUMNS), tl.float32)
+    sums = tl.zeros((BLOCKS, COLUMNS), tl.float32)
+    squares = tl.zeros((BLOCKS, COLUMNS), tl.float32)
+    for first in tl.range(0, n_blocks, BLOCKS):
+        counts += _of_blocks(parts, 0, first, n_blocks, C, BLOCKS, COLUMNS)
+        sums += _of_blocks(parts, 1, first, n_blocks, C, BLOCKS, COLUMNS)
+        squares += _of_blocks(parts, 2, first, n_blocks, C, BLOCKS, COLUMNS)
+    count = tl.sum(counts, axis=0)
     share = 1 / tl.maximum(count, 1.0)
-    away = _sum_blocks(parts, 1, n_blocks, C, BLOCKS, COLUMNS) * share
-    square = _sum_blocks(parts, 2, n_blocks, C, BLOCKS, COLUMNS) * share - away * away
+    away = tl.sum(sums, axis=0) * share
+    square = tl.sum(squares, axis=0) * share - away * away
     square = tl.maximum(square, 0.0)
     several = count > 1  # one value has no variance
     mean = tl.where(several, old_mean + away, old_mean)
@@ -323,9 +337,13 @@ def _join_grads(
     parts, sums, n_blocks, C: tl.constexpr, BLOCKS: tl.constexpr, COLUMNS: tl.constexpr
 ):
     c = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-    for which in tl.static_range(2):
-        each = _sum_blocks(parts, which, n_blocks, C, BLOCKS, COLUMNS)
-        tl.store(sums + which * C + c, each, mask=c < C)
+    of_shift = tl.zeros((BLOCKS, COLUMNS), tl.float32)
+    of_scale = tl.zeros((BLOCKS, COLUMNS), tl.float32)
+    for first in tl.range(0, n_blocks, BLOCKS):
+        of_shift += _of_blocks(parts, 0, first, n_blocks, C, BLOCKS, COLUMNS)
+        of_scale += _of_blocks(parts, 1, first, n_blocks, C, BLOCKS, COLUMNS)
+    tl.store(sums + c, tl.sum(of_shift, axis=0), mask=c < C)
+    tl.store(sums + C + c, tl.sum(of_scale, axis=0), mask=c < C)
 
 
 @triton.jit(do_not_specialize=UNSPECIALISED)
