@@ -16,9 +16,7 @@ from torch.autograd.function import once_differentiable
 from tsconv.layers.layout import as_rows, from_rows
 
 ROWS = 32
-MOST_BLOCKS = 128
-FEW = 2**14
-"""Rows up to which fewer warps measure gradients."""
+MOST_BLOCKS = 512
 AT_ONCE = {"BLOCKS": 128, "COLUMNS": 4}
 """Blocks and channels that one program joins at a time."""
 
@@ -101,14 +99,7 @@ class _BatchNorm(torch.autograd.Function):
         grads, cut = as_rows(grad).contiguous(), _Cut(rows)
         parts = rows.new_empty(2, cut.n_blocks, cut.C, dtype=torch.float32)
         known = (rows, inside, grads, used, weight, bias)
-        _measure_grads[(cut.n_blocks,)](
-            *known,
-            parts,
-            len(rows),
-            ctx.rectify,
-            **cut.blocks(),
-            num_warps=4 if len(rows) <= FEW else 8,
-        )
+        _measure_grads[(cut.n_blocks,)](*known, parts, len(rows), ctx.rectify, **cut.blocks())
         sums = rows.new_empty(2, cut.C, dtype=torch.float32)  # of the shift, of the scale
         _join_grads[cut.columns](parts, sums, cut.n_blocks, C=cut.C, **AT_ONCE)
         result = torch.empty_like(rows)
