@@ -4,7 +4,9 @@
 
 A step is the slope between a short and a long training of the same series, the faster of two each;
 what a training does once (first calls, recording graphs) is told apart, as `once`. What is
-compiled, once on a machine, is compiled before. A step of five members is one of each.
+compiled, once on a machine, is compiled before. A step of five members is one of each. `replayed`
+is what the device takes where the host does nothing but replay recorded steps, each member on a
+stream of its own: what is beyond it in a training waits for the host.
 `plain` is training.fused=false: PyTorch's operators, launched one by one, members one by one. The
 whole archive is extrapolated from the steps of five members, by the time points of a batch; what
 lies beyond the largest measured batch is taken to grow in proportion. Evaluation is not counted.
@@ -15,9 +17,12 @@ the program runs.
 """
 
 import argparse
+import math
+import statistics
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -26,10 +31,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tsconv.classifier import fit_members, prepare
+from tsconv.classifier import Preparation, fit_members, prepare
 from tsconv.config import Config, load_config
 from tsconv.data.catalogue import find_entries
 from tsconv.data.dataset import TimeSeriesDataset
+from tsconv.training.graphs import WARM_UP, CudaRecorder, Lane
 from tsconv.training.loop import count_steps, take_step
 from tsconv.training.optimizers import make_optimizer
 from tsconv.workflows.cost import catalogued_shape
@@ -129,6 +135,7 @@ def cases(options: argparse.Namespace) -> list[Case]:
 def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """A row."""
     size, recipe, precision, fused, members = case
+    is_recorded = fused and options.device == "cuda"
     is_slow = not fused or precision == "float32"
     short, long = (4, 8) if options.quick else (20, 60) if is_slow else (50, 250)
     dataset = make_series(size)
@@ -144,15 +151,55 @@ def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
         "size": str(size),
         "recipe": recipe,
         "precision": precision,
-        "way": "graphs" if fused and options.device == "cuda" else "fused" if fused else "plain",
+        "way": "graphs" if is_recorded else "fused" if fused else "plain",
         "members": members,
         "points": min(load_config(recipe).training.batch_size, size.n_instances)
         * size.n_timepoints,
         "milliseconds": 1000 * step,
+        "replayed": replayed(case, options) if is_recorded else math.nan,
         "once": max(0.0, first - step * short),
     }
     print(*(row[key] for key in KEYS), f"{1000 * step:.2f} ms", file=sys.stderr)
     return row
+
+
+def replayed(case: Case, options: argparse.Namespace, rounds: int = 100) -> float:
+    """Milliseconds of a step of all members, recorded, where nothing comes between two."""
+    recorder, preparation = (
+        CudaRecorder(),
+        prepare(make_series(case.size), make_config(case, 1, options)),
+    )
+    lanes = []
+    for _ in range(case.members):
+        lane, step = Lane(preparation.arithmetic.device), make_step(preparation)
+        with lane.entered():
+            for _ in range(WARM_UP):
+                step()
+            lanes.append((lane, recorder.record(step)))
+    times = []
+    for _ in range(ROUNDS + 1):
+        synchronize()
+        started = time.perf_counter()
+        for _ in range(rounds):
+            for lane, replay in lanes:
+                with lane.entered():
+                    replay()
+        synchronize()
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times) / rounds
+
+
+def make_step(preparation: Preparation) -> Callable[[], None]:
+    """A step of one new network on the first batch of the series."""
+    config, data = preparation.config.training, preparation.data
+    network = preparation.build_network().to(preparation.arithmetic.device).train()
+    optimizer = make_optimizer(network, config, in_tensors=True)
+    batch = data.take(torch.arange(min(config.batch_size, len(data)), device=data.device))
+
+    def step() -> None:
+        take_step(network, batch, optimizer, config, preparation.arithmetic)
+
+    return step
 
 
 def make_config(case: Case, steps: int | None, options: argparse.Namespace) -> Config:
@@ -215,13 +262,18 @@ def archive_hours(table: pd.DataFrame, recipe: str) -> float:
 
 def render(table: pd.DataFrame, options: argparse.Namespace) -> str:
     """The report as Markdown."""
-    lines = [f"| {' | '.join(KEYS)} | ms a step | once, s | times one member |", "|---" * 8 + "|"]
+    lines = [
+        f"| {' | '.join(KEYS)} | ms a step | replayed | once, s | times one member |",
+        "|---" * 9 + "|",
+    ]
     for row in table.to_dict("records"):
         alike = np.logical_and.reduce([table[key] == row[key] for key in KEYS[:-1]])
         one = table[alike & (table["members"] == 1)]["milliseconds"]
         cells = " | ".join(str(row[key]) for key in KEYS)
         ratio = f"{row['milliseconds'] / one.iloc[0]:.2f}" if len(one) else ""
-        lines.append(f"| {cells} | {row['milliseconds']:.2f} | {row['once']:.2f} | {ratio} |")
+        alone = "" if math.isnan(row["replayed"]) else f"{row['replayed']:.2f}"
+        measured = f"{row['milliseconds']:.2f} | {alone} | {row['once']:.2f}"
+        lines.append(f"| {cells} | {measured} | {ratio} |")
     device = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     lines += ["", f"{device}, PyTorch {torch.__version__}{', --quick' * options.quick}."]
     if not options.quick:
@@ -241,14 +293,8 @@ def profile(size: Size, fused: bool) -> str:
     config = make_config(
         Case(size, "paper", "auto", fused, 1), 1, SimpleNamespace(device="cuda", quick=False)
     )
-    preparation = prepare(make_series(size), config)
-    network = preparation.build_network().to("cuda").train()
-    optimizer = make_optimizer(network, config.training, in_tensors=True)
-
-    def step() -> None:
-        take_step(network, preparation.data, optimizer, config.training, preparation.arithmetic)
-
-    for _ in range(3):
+    step = make_step(prepare(make_series(size), config))
+    for _ in range(WARM_UP):
         step()
     synchronize()
     kinds = torch.profiler.ProfilerActivity
