@@ -49,13 +49,18 @@ def test_a_processor_has_no_use_for_them():
         assert not choice.takes(torch.zeros(2, 1, 8))
 
 
-def test_convolutions_too_wide_for_a_block_are_left_to_cudnn(monkeypatch):
+@pytest.mark.parametrize(
+    ("channels", "n_timepoints", "taken"),
+    [(128, 2**15, True), (129, 9, False), (1, 2**15 + 1, False)],
+)
+def test_what_is_too_wide_or_too_long_for_them_is_left_to_cudnn(
+    channels, n_timepoints, taken, monkeypatch
+):
     monkeypatch.setattr(choice, "is_installed", lambda: True)
     x = SimpleNamespace(is_cuda=True, device=SimpleNamespace(type="cuda"))
-    x.dtype, x.numel = torch.bfloat16, lambda: 1000
+    x.dtype, x.shape = torch.bfloat16, (64, 1, n_timepoints)
 
-    assert choice.takes(x, channels=128)
-    assert not choice.takes(x, channels=129)
+    assert choice.takes(x, channels=channels) == taken
 
 
 def test_each_way_is_told_with_its_reason(monkeypatch):

@@ -283,11 +283,11 @@ def _load_grads(
     """Normalised values, and the gradients that reach the scaled ones."""
     values, counts = _load(x, row, c, inside, n_rows, C)
     normed, result = _normalise(values, used, weight, bias, c, C)
-    known = counts[:, None] & (c < C)[None, :]
+    known = counts[:, None] & (c < C)[None, :]  # of rows alone, so that channels load together
+    own = tl.load(grads + row[:, None] * C + c[None, :], mask=known, other=0.0).to(tl.float32)
     if rectify:
-        known = known & (result > 0)
-    own = tl.load(grads + row[:, None] * C + c[None, :], mask=known, other=0.0)
-    return tl.where(counts[:, None], normed, 0.0), own.to(tl.float32), counts
+        own = tl.where(result > 0, own, 0.0)
+    return tl.where(counts[:, None], normed, 0.0), own, counts
 
 
 @triton.jit(do_not_specialize=UNSPECIALISED)

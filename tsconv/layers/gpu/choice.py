@@ -9,8 +9,9 @@ from torch import Tensor
 from tsconv.layers.layout import computed_dtype, is_fused
 from tsconv.layers.products import library
 
-MOST_VALUES = 2**29
-"""Of a layer's input: it may make four times as many, whose positions are 32-bit numbers."""
+MOST_POSITIONS = 2**21
+"""Time points of all series together: with a thousand channels each, what layers make of them still
+has places that are 32-bit numbers."""
 MOST_CHANNELS = 128
 """Of a convolution, in and out: a block of rows holds them all. Wider ones are cuDNN's."""
 OLDEST = (3, 6)
@@ -34,7 +35,7 @@ def takes(x: Tensor, *, channels: int = 1) -> bool:
         and channels <= MOST_CHANNELS
         and is_fused()
         and computed_dtype(x) == torch.bfloat16
-        and x.numel() < MOST_VALUES
+        and x.shape[0] * x.shape[2] <= MOST_POSITIONS
         and is_installed()
     )
 

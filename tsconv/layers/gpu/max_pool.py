@@ -82,10 +82,12 @@ def _backward(x, inside, grads, result, n_values, length, C: tl.constexpr, BLOCK
     known = index < n_values
     if inside is not None:
         known = known & (tl.load(inside + index // C, mask=known, other=0) != 0)
-    total = tl.load(grads + index, mask=known & own, other=0.0).to(tl.float32)
-    left, right = known & to_right & (time > 0), known & to_left & (time + 1 < length)
+    # Masks of loads are those of whole time points, so that channels load together.
+    total = tl.where(own, tl.load(grads + index, mask=known, other=0.0).to(tl.float32), 0.0)
+    left, right = known & (time > 0), known & (time + 1 < length)
     if inside is not None:
         right = right & (tl.load(inside + index // C + 1, mask=right, other=0) != 0)
-    total += tl.load(grads + index - C, mask=left, other=0.0).to(tl.float32)
-    total += tl.load(grads + index + C, mask=right, other=0.0).to(tl.float32)
+    earlier = tl.load(grads + index - C, mask=left, other=0.0).to(tl.float32)
+    later = tl.load(grads + index + C, mask=right, other=0.0).to(tl.float32)
+    total += tl.where(to_right, earlier, 0.0) + tl.where(to_left, later, 0.0)
     tl.store(result + index, total.to(result.dtype.element_ty), mask=index < n_values)
