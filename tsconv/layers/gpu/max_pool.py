@@ -28,7 +28,7 @@ class _MaxOfThree(torch.autograd.Function):
         inside = None if mask is None else as_rows(mask).contiguous()
         y = torch.empty_like(rows)
         _forward[(triton.cdiv(rows.numel(), BLOCK),)](
-            rows, inside, y, rows.numel(), x.shape[2], C=rows.shape[1], BLOCK=BLOCK
+            rows, inside, y, len(rows), x.shape[2], C=rows.shape[1], BLOCK=BLOCK
         )
         ctx.save_for_backward(rows, inside)
         return from_rows(y, x)
@@ -40,46 +40,46 @@ class _MaxOfThree(torch.autograd.Function):
         grads, length = as_rows(grad).contiguous(), grad.shape[2]
         result = torch.empty_like(rows)
         _backward[(triton.cdiv(rows.numel(), BLOCK),)](
-            rows, inside, grads, result, rows.numel(), length, C=rows.shape[1], BLOCK=BLOCK
+            rows, inside, grads, result, len(rows), length, C=rows.shape[1], BLOCK=BLOCK
         )
         return from_rows(result, grad), None
 
 
 @triton.jit
-def _value(x, inside, index, n_values, length, away: tl.constexpr, C: tl.constexpr):
+def _value(x, inside, index, n_rows, length, away: tl.constexpr, C: tl.constexpr):
     """What lies some time points away, minus infinity where the series has none."""
     row = index // C
     time = row % length + away
-    there = (time >= 0) & (time < length) & (index < n_values)
+    there = (time >= 0) & (time < length) & (row < n_rows)
     if inside is not None:
         there = there & (tl.load(inside + row + away, mask=there, other=0) != 0)
     return tl.load(x + index + away * C, mask=there, other=-float("inf")).to(tl.float32)
 
 
-@triton.jit(do_not_specialize=["n_values", "length"])
-def _forward(x, inside, y, n_values, length, C: tl.constexpr, BLOCK: tl.constexpr):
+@triton.jit(do_not_specialize=["n_rows", "length"])
+def _forward(x, inside, y, n_rows, length, C: tl.constexpr, BLOCK: tl.constexpr):
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    before = _value(x, inside, index, n_values, length, -1, C)
-    here = _value(x, inside, index, n_values, length, 0, C)
-    after = _value(x, inside, index, n_values, length, 1, C)
+    before = _value(x, inside, index, n_rows, length, -1, C)
+    here = _value(x, inside, index, n_rows, length, 0, C)
+    after = _value(x, inside, index, n_rows, length, 1, C)
     most = tl.maximum(tl.maximum(before, here), after)
     if inside is not None:
-        known = tl.load(inside + index // C, mask=index < n_values, other=0) != 0
+        known = tl.load(inside + index // C, mask=index // C < n_rows, other=0) != 0
         most = tl.where(known, most, 0.0)
-    tl.store(y + index, most.to(y.dtype.element_ty), mask=index < n_values)
+    tl.store(y + index, most.to(y.dtype.element_ty), mask=index // C < n_rows)
 
 
-@triton.jit(do_not_specialize=["n_values", "length"])
-def _backward(x, inside, grads, result, n_values, length, C: tl.constexpr, BLOCK: tl.constexpr):
+@triton.jit(do_not_specialize=["n_rows", "length"])
+def _backward(x, inside, grads, result, n_rows, length, C: tl.constexpr, BLOCK: tl.constexpr):
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    here = _value(x, inside, index, n_values, length, 0, C)
-    before = _value(x, inside, index, n_values, length, -1, C)
-    after = _value(x, inside, index, n_values, length, 1, C)
+    here = _value(x, inside, index, n_rows, length, 0, C)
+    before = _value(x, inside, index, n_rows, length, -1, C)
+    after = _value(x, inside, index, n_rows, length, 1, C)
     own = (here > before) & (here >= after)
-    to_left = (here >= after) & (here >= _value(x, inside, index, n_values, length, 2, C))
-    to_right = (here > before) & (here > _value(x, inside, index, n_values, length, -2, C))
+    to_left = (here >= after) & (here >= _value(x, inside, index, n_rows, length, 2, C))
+    to_right = (here > before) & (here > _value(x, inside, index, n_rows, length, -2, C))
     time = index // C % length
-    known = index < n_values
+    known = index // C < n_rows
     if inside is not None:
         known = known & (tl.load(inside + index // C, mask=known, other=0) != 0)
     # Masks of loads are those of whole time points, so that channels load together.
@@ -90,4 +90,4 @@ def _backward(x, inside, grads, result, n_values, length, C: tl.constexpr, BLOCK
     earlier = tl.load(grads + index - C, mask=left, other=0.0).to(tl.float32)
     later = tl.load(grads + index + C, mask=right, other=0.0).to(tl.float32)
     total += tl.where(to_right, earlier, 0.0) + tl.where(to_left, later, 0.0)
-    tl.store(result + index, total.to(result.dtype.element_ty), mask=index < n_values)
+    tl.store(result + index, total.to(result.dtype.element_ty), mask=index // C < n_rows)
