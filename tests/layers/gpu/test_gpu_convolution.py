@@ -1,6 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch.testing import assert_close
 
 
@@ -31,6 +33,7 @@ CASES = {
     "a product beside kernels": (2, 3, 9, 4, [offsets(4), offsets(1)]),
     "more rows than a block": (5, 4, 71, 4, [offsets(9)]),
     "one time point": (1, 2, 1, 3, [offsets(3)]),
+    "one series": (1, 2, 6, 3, [offsets(3)]),
 }
 
 
@@ -53,6 +56,36 @@ def test_convolutions_and_their_gradients_are_pytorchs(device, case, fold, monke
     assert alike(weights, taps)
     assert_close(y, expected)
     ours = torch.autograd.grad(y, [x, *weights], grad)
+    assert_close(ours, torch.autograd.grad(expected, [x, *weights], grad))
+
+
+@settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    dilation=st.integers(1, 3),
+    length=st.integers(1, 40),
+    n=st.integers(1, 4),
+    channels=st.integers(1, 9),
+    fold=st.sampled_from([1, 2, 4]),
+)
+def test_any_convolution_is_pytorchs(device, sizes, dilation, length, n, channels, fold):
+    from tsconv.layers.gpu import convolution
+
+    taps = [offsets(size, dilation, causal=size % 2 == 0) for size in sizes]
+    x = draw(n, channels, length, device=device).requires_grad_()
+    weights = [draw(3, channels, size, device=device).requires_grad_() for size in sizes]
+    expected = convolve_plainly(x, weights, taps)
+    grad = draw(*expected.shape, device=device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "FOLDS", (fold, fold))
+        patch.setattr(convolution, "LONG", 1)
+        y = convolution.convolve(x, weights, taps)
+        ours = torch.autograd.grad(y, [x, *weights], grad)
+
+    assert_close(y, expected)
     assert_close(ours, torch.autograd.grad(expected, [x, *weights], grad))
 
 

@@ -117,7 +117,7 @@ class Kernels:
 class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, offsets: tuple[Offsets, ...], *weights: Tensor) -> Tensor:
-        these, rows = Kernels(weights, offsets, x), as_rows(x)
+        these, rows = Kernels(weights, offsets, x), _channels_together(as_rows(x))
         matrix = pack(weights, these, rows.dtype)
         y = rows.new_empty(len(rows), len(weights) * these.C_out)
         forward(rows, matrix, these, y)
@@ -129,9 +129,7 @@ class _Convolve(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (rows, matrix), these = ctx.saved_tensors, ctx.kernels
-        grads = as_rows(grad)
-        grads = grads if grads.stride(1) == 1 else grads.contiguous()
-        grad_x = None
+        grads, grad_x = _channels_together(as_rows(grad)), None
         if ctx.needs_input_grad[0]:
             grad_x = from_rows(grad_input(grads, matrix, these), grad)
         return grad_x, None, *grad_weights(rows, grads, these)
@@ -241,6 +239,11 @@ def grad_weights(rows: Tensor, grads: Tensor, these: Kernels) -> list[Tensor]:
     )
     each = zip(flat.split(counts), these.sizes, strict=True)
     return [part.view(these.C_out, these.C_in, taps) for part, taps in each]
+
+
+def _channels_together(rows: Tensor) -> Tensor:
+    """``rows`` with the channels of each one after the other; those of one series may lie apart."""
+    return rows if rows.stride(1) == 1 else rows.contiguous()
 
 
 def _width(channels: int) -> int:
