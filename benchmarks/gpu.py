@@ -165,10 +165,8 @@ def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
 
 def replayed(case: Case, options: argparse.Namespace, rounds: int = 100) -> float:
     """Milliseconds of a step of all members, recorded, where nothing comes between two."""
-    recorder, preparation = (
-        CudaRecorder(),
-        prepare(make_series(case.size), make_config(case, 1, options)),
-    )
+    preparation = prepare(make_series(case.size), make_config(case, 1, options))
+    recorder = CudaRecorder()
     lanes = []
     for _ in range(case.members):
         lane, step = Lane(preparation.arithmetic.device), make_step(preparation)

@@ -3,10 +3,11 @@
     TSCONV_DATA=/path/to/archive python benchmarks/time_to_accuracy.py [--sets NAME ...]
 
 Trains five members of `inception` by each setting on each set's TRAIN part and scores its TEST part
-once; no setting was chosen by it. One process a core, one thread each, so that settings
-are compared by the processor's seconds, which a busy machine changes little. ``results/
-time_to_accuracy.csv`` grows by a row a training, so that an interrupted run goes on where it
-stopped; the figure is ``results/time_to_accuracy.png``, the table ``results/time_to_accuracy.md``.
+once; no setting was chosen by it. Further sets are trained by the default and the paper's recipe
+alone. One process a core, one thread each, so that settings are compared by the processor's
+seconds, which a busy machine changes little. ``results/time_to_accuracy.csv`` grows by a row a
+training, so that an interrupted run goes on where it stopped; the figure is
+``results/time_to_accuracy.png``, the tables ``results/time_to_accuracy.md``.
 """
 
 import argparse

@@ -54,7 +54,10 @@ def test_a_parameter_without_a_gradient_stays(device):
     assert unused not in optimizer.state
 
 
-def test_a_processor_has_pytorchs_own():
-    optimizer = make_optimizer(torch.nn.Linear(2, 2), TrainingConfig(steps=1), in_tensors=True)
+def test_a_processor_has_pytorchs_own(device):
+    network = torch.nn.Linear(2, 2).to(device)
 
-    assert type(optimizer).__module__.startswith("torch")
+    optimizer = make_optimizer(network, TrainingConfig(steps=1), in_tensors=True)
+
+    ours = type(optimizer).__module__ == "tsconv.training.gpu_adam"
+    assert ours == (device.type == "cuda")

@@ -1,7 +1,11 @@
 """Kernels for a GPU, compiled where there is one; otherwise Triton interprets them on the CPU."""
 
+import os
+
 import pytest
 import torch
+
+os.environ["TRITON_F32_DEFAULT"] = "ieee"  # a GPU rounds float32 products to TF32 else
 
 
 @pytest.fixture

@@ -120,3 +120,23 @@ def test_kernels_of_other_widths_or_steps_are_not_alike():
 
     assert not alike([narrow, wide], [offsets(5), offsets(5)])
     assert not alike([narrow, narrow], [offsets(5), offsets(5, 2)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "dilation", "fold"),
+    [
+        ((50, 32, 150), (40, 20, 10), 1, 2),  # few time points
+        ((64, 32, 500), (40, 20, 10), 1, 4),
+        ((64, 64, 500), (40, 20, 10), 1, 1),  # too many channels for rows of four
+        ((64, 32, 500), (7,), 1, 1),  # short
+        ((64, 32, 500), (40,), 2, 1),  # taps apart
+    ],
+)
+def test_long_kernels_take_several_time_points_as_one_row(shape, sizes, dilation, fold):
+    pytest.importorskip("triton", reason="needs triton, which is there for Linux alone")
+    from tsconv.layers.gpu.convolution import Kernels
+
+    x = torch.empty(shape, device="meta")
+    weights = [torch.empty(32, shape[1], size, device="meta") for size in sizes]
+
+    assert Kernels(weights, [offsets(size, dilation) for size in sizes], x).fold == fold

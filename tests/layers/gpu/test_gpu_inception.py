@@ -23,7 +23,7 @@ def make_module(in_channels, bottleneck, device):
 @pytest.mark.parametrize("length", [1, 2, 37])
 @pytest.mark.parametrize(("in_channels", "bottleneck"), [(1, 8), (3, 0), (24, 8), (32, 16)])
 def test_branches_and_their_gradients_are_the_references_for_equal_values_too(
-    in_channels, bottleneck, length, padded, device, monkeypatch
+    in_channels, bottleneck, length, padded, device
 ):
     module = make_module(in_channels, bottleneck, device)
     x, mask = draw(4, in_channels, length, device=device), None
@@ -37,7 +37,6 @@ def test_branches_and_their_gradients_are_the_references_for_equal_values_too(
         expected = module._by_layers(x, mask)
     grad = draw(*expected.shape, device=device)
     theirs = torch.autograd.grad(expected, [x, *weights], grad)
-    monkeypatch.setattr(choice, "takes", lambda x, **_: True)
 
     y = module._by_kernels(x, mask)
 
@@ -58,3 +57,18 @@ def test_a_first_module_needs_no_gradient_of_the_series(device):
 
     for name, each in module.named_parameters():
         assert each.grad is None if theirs[name] is None else torch.equal(each.grad, theirs[name])
+
+
+def test_a_module_takes_these_kernels_where_layers_have_kernels(device, monkeypatch):
+    from tsconv.layers.gpu import inception
+
+    asked = []
+    branches = inception.branches
+    monkeypatch.setattr(choice, "takes", lambda x, **_: True)
+    monkeypatch.setattr(
+        inception, "branches", lambda *given: asked.append(given) or branches(*given)
+    )
+
+    make_module(24, 8, device)(draw(2, 24, 9, device=device))
+
+    assert len(asked) == 1

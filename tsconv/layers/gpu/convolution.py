@@ -56,9 +56,13 @@ class Kernels:
     """Several convolutions of one input: what their compiled kernels depend on.
 
     Attributes:
+        sizes: taps of each convolution, ``step`` how far they are apart.
         length: of the series.
         few: whether there are few positions, ``many`` whether there are many.
         fold: time points of a row.
+        taps: time points that a row sees, of each convolution.
+        firsts: how far from the row's first one these begin.
+        leads: how many of them the row's first one does not see.
         n_rows: of all series.
         packed: shape of the matrix of all kernels.
     """
@@ -74,33 +78,31 @@ class Kernels:
         self.firsts = tuple(each[0] // fold * fold for each in offsets)
         self.leads = tuple(each[0] % fold for each in offsets)
         self.taps = tuple(  # that the time points of a row see together
-            _cdiv(lead + size + fold - 1, fold) * fold
+            triton.cdiv(lead + size + fold - 1, fold) * fold
             for lead, size in zip(self.leads, self.sizes, strict=True)
         )
         self.packed = sum(self.taps) * self.C_in, fold * self.C_out
-        self.n_rows = n_series * _cdiv(self.length, fold)
+        self.n_rows = n_series * triton.cdiv(self.length, fold)
 
     def _choose_fold(self) -> int:
         folds = self.step == 1 and max(self.sizes) >= LONG
         fold = FOLDS[not self.few]
         return fold if folds and fold * max(self.C_in, self.C_out) <= MOST_FOLDED else 1
 
-    def known(self) -> dict[str, Any]:
-        """Arguments that every kernel takes."""
-        return {
-            "TAPS": self.taps,
-            "FIRSTS": self.firsts,
-            "LEADS": self.leads,
-            "SIZES": self.sizes,
-            "STEP": self.step,
-            "FOLD": self.fold,
-            "C": self.C_in,
-            "D": self.C_out,
-        }
+    def of_rows(self) -> dict[str, Any]:
+        """Arguments of compiled kernels that take what rows see."""
+        return {**self._packing(), "FIRSTS": self.firsts, "STEP": self.step}
+
+    def of_weights(self) -> dict[str, Any]:
+        """Arguments of those that pack weights, or unpack their gradients."""
+        return {**self._packing(), "LEADS": self.leads, "SIZES": self.sizes}
+
+    def _packing(self) -> dict[str, Any]:
+        return {"TAPS": self.taps, "FOLD": self.fold, "C": self.C_in, "D": self.C_out}
 
     def depth(self, most: int) -> int:
         """Terms that one product of blocks adds up, of all that a row sees."""
-        return min(most, _width(max(self.taps) * self.C_in))
+        return min(most, width(max(self.taps) * self.C_in))
 
     @property
     def is_product(self) -> bool:
@@ -141,8 +143,8 @@ def pack(weights: Sequence[Tensor], these: Kernels, dtype: torch.dtype) -> Tenso
         return weights[0].detach()
     packed = weights[0].new_empty(these.packed, dtype=dtype)
     most = max(these.taps) * these.C_in * these.packed[1]
-    kernels.pack[(_cdiv(most, 1024), len(weights))](
-        tuple(each.detach() for each in weights), packed, **these.known(), BLOCK=1024
+    kernels.pack[(triton.cdiv(most, 1024), len(weights))](
+        tuple(each.detach() for each in weights), packed, **these.of_weights(), BLOCK=1024
     )
     return packed
 
@@ -150,7 +152,7 @@ def pack(weights: Sequence[Tensor], these: Kernels, dtype: torch.dtype) -> Tenso
 def forward(rows: Tensor, matrix: Tensor, these: Kernels, y: Tensor) -> None:
     """All convolutions of (positions, C), side by side into ``y`` (positions, sum of the C')."""
     block = 64 if these.few else 128
-    kernels.forward[(_cdiv(these.n_rows, block), len(these.sizes))](
+    kernels.forward[(triton.cdiv(these.n_rows, block), len(these.sizes))](
         rows,
         matrix,
         y,
@@ -158,10 +160,10 @@ def forward(rows: Tensor, matrix: Tensor, these: Kernels, y: Tensor) -> None:
         these.length,
         rows.stride(0),
         y.stride(0),
-        **these.known(),
+        **these.of_rows(),
         **these.strides(),
         ROWS=block,
-        WIDTH=_width(these.packed[1]),
+        WIDTH=width(these.packed[1]),
         DEPTH=these.depth(64),
         num_stages=3,
         num_warps=8 if these.fold == FOLDS[1] and not these.many else 4,
@@ -172,18 +174,18 @@ def grad_input(grads: Tensor, matrix: Tensor, these: Kernels) -> Tensor:
     """(positions, C) from gradients (positions, sum of the C')."""
     result = grads.new_empty(len(grads), these.C_in)
     block, stages, warps = _grad_input_sizes(these, grads.device)
-    kernels.grad_input[(_cdiv(these.n_rows, block),)](
+    kernels.grad_input[(triton.cdiv(these.n_rows, block),)](
         grads,
         matrix,
         result,
         these.n_rows,
         these.length,
         grads.stride(0),
-        **these.known(),
+        **these.of_rows(),
         **these.strides(),
         ROWS=block,
-        WIDTH=_width(these.fold * these.C_in),
-        DEPTH=_width(these.packed[1]),
+        WIDTH=width(these.fold * these.C_in),
+        DEPTH=width(these.packed[1]),
         num_stages=stages,
         num_warps=warps,
     )
@@ -212,10 +214,10 @@ def grad_weights(rows: Tensor, grads: Tensor, these: Kernels) -> list[Tensor]:
     folds = these.fold > 1
     at_once, programs = (64, 264) if folds else (32, 512)
     depth = these.depth(64 if these.is_product or these.fold == FOLDS[0] else 128)
-    blocks = sum(_cdiv(taps * these.C_in, depth) for taps in these.taps)
+    blocks = sum(triton.cdiv(taps * these.C_in, depth) for taps in these.taps)
     wanted = min(MOST_PARTS, max(8, programs // blocks))
-    n_steps = _cdiv(these.n_rows, at_once * wanted)
-    n_parts = _cdiv(these.n_rows, at_once * n_steps)
+    n_steps = triton.cdiv(these.n_rows, at_once * wanted)
+    n_parts = triton.cdiv(these.n_rows, at_once * n_steps)
     parts = rows.new_empty(n_parts, *these.packed, dtype=torch.float32)
     kernels.grad_weights[(blocks, n_parts)](
         rows,
@@ -226,16 +228,16 @@ def grad_weights(rows: Tensor, grads: Tensor, these: Kernels) -> list[Tensor]:
         rows.stride(0),
         grads.stride(0),
         n_steps,
-        **these.known(),
+        **these.of_rows(),
         ROWS=at_once,
         DEPTH=depth,
-        WIDTH=_width(these.packed[1]),
+        WIDTH=width(these.packed[1]),
         num_stages=3 if folds else 4,
     )
     counts = [taps * these.C_in * these.C_out for taps in these.sizes]
     flat = parts.new_empty(sum(counts))
-    kernels.sum_parts[(_cdiv(max(counts), 64), len(counts))](
-        parts, flat, n_parts, **these.known(), PARTS=8, BLOCK=64, num_warps=2
+    kernels.sum_parts[(triton.cdiv(max(counts), 64), len(counts))](
+        parts, flat, n_parts, **these.of_weights(), PARTS=8, BLOCK=64, num_warps=2
     )
     each = zip(flat.split(counts), these.sizes, strict=True)
     return [part.view(these.C_out, these.C_in, taps) for part, taps in each]
@@ -246,10 +248,6 @@ def _channels_together(rows: Tensor) -> Tensor:
     return rows if rows.stride(1) == 1 else rows.contiguous()
 
 
-def _width(channels: int) -> int:
+def width(channels: int) -> int:
     """Columns of a block that holds all channels; a matrix unit takes no fewer than 16."""
     return max(16, int(triton.next_power_of_2(channels)))
-
-
-def _cdiv(numerator: int, denominator: int) -> int:
-    return -(-numerator // denominator)

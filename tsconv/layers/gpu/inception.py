@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tsconv.layers.gpu import convolution
-from tsconv.layers.gpu.convolution import Kernels
+from tsconv.layers.gpu.convolution import Kernels, width
 from tsconv.layers.kernels import Offsets
 from tsconv.layers.layout import as_rows, from_rows
 
@@ -159,25 +159,10 @@ class _Entrance:
 
     def _known(self) -> dict[str, int]:
         widths = {"C": self.C, "B": self.B, "D": self.D}
-        return widths | {f"{name}_WIDTH": _width(each) for name, each in widths.items()}
-
-
-def _width(channels: int) -> int:
-    return max(16, int(triton.next_power_of_2(channels)))
+        return widths | {f"{name}_WIDTH": width(each) for name, each in widths.items()}
 
 
 UNSPECIALISED = ["n_rows", "length", "n_steps", "n_parts"]
-
-
-@triton.jit
-def _value(x, inside, row, c, n_rows, length, away: tl.constexpr, C: tl.constexpr):
-    """What lies some time points away, minus infinity where the series has none."""
-    time = row % length + away
-    there = (time >= 0) & (time < length) & (row < n_rows)
-    if inside is not None:
-        there = there & (tl.load(inside + row + away, mask=there, other=0) != 0)
-    place = (row[:, None] + away) * C + c[None, :]
-    return tl.load(x + place, mask=there[:, None] & (c < C)[None, :], other=-float("inf"))
 
 
 @triton.jit
@@ -188,6 +173,14 @@ def _exists(inside, row, n_rows, length, away: tl.constexpr):
     if inside is not None:
         there = there & (tl.load(inside + row + away, mask=there, other=0) != 0)
     return there
+
+
+@triton.jit
+def _value(x, inside, row, c, n_rows, length, away: tl.constexpr, C: tl.constexpr):
+    """What lies some time points away, minus infinity where the series has none."""
+    known = _exists(inside, row, n_rows, length, away)[:, None] & (c < C)[None, :]
+    place = (row[:, None] + away) * C + c[None, :]
+    return tl.load(x + place, mask=known, other=-float("inf"))
 
 
 @triton.jit
