@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tsconv.layers import frequency
-from tsconv.layers.frequency import Tiling, choose_tiling, operations
+from tsconv.layers.frequency import LEAST_APART, Tiling, choose_tiling, operations
 from tsconv.layers.kernels import merge_taps
 
 
@@ -31,7 +31,10 @@ def by_pytorch(x, weights, offsets):
 kernels = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 3)), min_size=1, max_size=3)
 
 
-@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 3), kernels, st.booleans())
+lengths = st.integers(1, 60) | st.integers(LEAST_APART - 10, LEAST_APART + 60)
+
+
+@given(lengths, st.integers(1, 3), st.integers(1, 3), kernels, st.booleans())
 @example(length=1, n=1, c=1, sizes=[(4, 2)], causal=False)  # no tap ever meets the series
 def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, sizes, causal):
     offsets = [centred(*size) for size in sizes]
@@ -53,16 +56,18 @@ def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, 
 
 
 @pytest.mark.parametrize("n_tiles", [1, 2, 3, 7])
-def test_every_tiling_gives_the_same(n_tiles, monkeypatch):
-    x, weight, taps = random(50, 2, 3).requires_grad_(), random(4, 3, 6), centred(6)
-    kept = -(-50 // n_tiles)
+@pytest.mark.parametrize("length", [50, 7 * LEAST_APART])
+def test_every_tiling_gives_the_same(length, n_tiles, monkeypatch):
+    x, weight, taps = random(length, 2, 3).requires_grad_(), random(4, 3, 6), centred(6)
+    kept = -(-length // n_tiles)
     size = kept + 5 + (kept + 5) % 2
-    tiling = Tiling(n_tiles, size, kept, 2) if n_tiles > 1 else Tiling(1, 54, 50, 0)
+    tiling = Tiling(n_tiles, size, kept, 2) if n_tiles > 1 else Tiling(1, length + 4, length, 0)
     monkeypatch.setattr(frequency, "choose_tiling", lambda *_: tiling)
 
     y = frequency.convolve(x, [weight], [taps], taps)
 
     expected = by_pytorch(x, [weight], [taps])
+    assert tiling.apart == (length > 50)
     assert torch.allclose(y, expected, atol=1e-10)
     grad, exact = (torch.autograd.grad(each.square().sum(), x)[0] for each in (y, expected))
     assert torch.allclose(grad, exact, atol=1e-9)

@@ -4,12 +4,12 @@ A convolution is a product at each frequency (Mathieu, Henaff & LeCun, "Fast tra
 convolutional networks through FFTs", ICLR 2014, https://arxiv.org/abs/1312.5851). With time first
 in memory the Fourier transform of all series and channels is a product with a matrix of cosines
 and sines, and what follows is one small product of channels a frequency: all of it runs at the full
-rate of the processor's matrix arithmetic, in bfloat16 too. Even and odd frequencies are kept apart:
-the waves of even ones repeat after half the time and those of odd ones repeat negated, so that half
-as many time points are enough for each. (That is the first step of the fast Fourier transform; with
-more of them the products would become too small.) For the inception module (kernels of 40, 20 and
-10, 32 channels each, 150 time points) this takes 3.7 times fewer operations than the kernels do,
-forward and backward.
+rate of the processor's matrix arithmetic, in bfloat16 too. Even and odd frequencies are kept apart
+where time points are many: the waves of even ones repeat after half the time and those of odd ones
+repeat negated, so that half as many time points are enough for each. (That is the first step of the
+fast Fourier transform; with more of them the products would become too small.) For the inception
+module (kernels of 40, 20 and 10, 32 channels each, 150 time points) this takes 3.7 times fewer
+operations than the kernels do, forward and backward.
 
 Long series are cut into overlapping tiles (overlap-save), so that the cost stays linear in length.
 Rounding errors are relative to the largest value of a series, not of a time point's surroundings.
@@ -19,17 +19,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tsconv.layers.kernels import Offsets, merge, unmerge
+from tsconv.layers.kernels import Offsets
 from tsconv.layers.products import product
 
 MOST_KEPT = 512
 """Outputs of a tile beyond which no tiling is cheaper for kernels of any usual size."""
+LEAST_APART = 96
+"""Inputs of a tile from which two transforms of half of them are quicker than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,36 @@ class Tiling:
         return self.size // 2
 
     @property
+    def apart(self) -> bool:
+        """Whether even and odd frequencies are transformed apart."""
+        return self.size >= LEAST_APART
+
+    @property
     def taken(self) -> int:
         """Inputs of a tile that are not zero by construction, at least half of them."""
         return self.kept if self.n == 1 else self.size
 
     @property
+    def seen(self) -> int:
+        """Time points that are multiplied with waves on the way to the frequency domain."""
+        return self.half if self.apart else self.taken
+
+    @property
     def given(self) -> int:
-        """Outputs of a tile that even and odd waves are summed to, the others being differences."""
-        return min(self.kept, self.half)
+        """Those that come of products on the way back; the others are differences of two."""
+        return min(self.kept, self.half) if self.apart else self.kept
+
+    @property
+    def frequencies(self) -> tuple[range, ...]:
+        """Of each transform: the even and the odd ones, or all."""
+        every = range(self.half + 1)
+        return (every[::2], every[1::2]) if self.apart else (every,)
 
 
 def operations(tiling: Tiling, in_channels: int, out_channels: int) -> int:
     """Multiplications and additions of the forward pass for one series."""
     coefficients = 2 * (tiling.half + 1)
-    transform = 2 * coefficients * tiling.half * in_channels
+    transform = 2 * coefficients * tiling.seen * in_channels
     back = 2 * coefficients * tiling.given * out_channels
     products = 4 * coefficients * in_channels * out_channels
     return tiling.n * (transform + back + products)
@@ -96,10 +115,10 @@ def pays(length: int, taps: Offsets, channels: tuple[int, int]) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waves:
-    """The even or the odd frequencies of a tiling, F of them: of each a cosine, then a sine.
+    """F frequencies that are transformed together: of each a cosine, then a sine.
 
     Attributes:
-        into: (2F, half), to the frequency domain.
+        into: (2F, seen), to the frequency domain.
         back: (given, 2F), from it.
     """
 
@@ -108,26 +127,29 @@ class Waves:
 
 
 @lru_cache(maxsize=64)
-def _waves(tiling: Tiling, dtype: torch.dtype) -> tuple[Waves, Waves]:
-    """Those of even frequencies and those of odd ones."""
+def _waves(tiling: Tiling, dtype: torch.dtype) -> tuple[Waves, ...]:
+    """Those of all frequencies, or of even ones and of odd ones."""
 
-    def make(first: int) -> Waves:
-        frequencies = torch.arange(first, tiling.half + 1, 2)
-        wave = _wave(tiling, frequencies, torch.arange(tiling.half))
+    def make(own: range) -> Waves:
+        frequencies = torch.tensor(own)
+        wave = _wave(tiling, frequencies, torch.arange(tiling.size))
         twice = (frequencies > 0) & (frequencies < tiling.half)  # for their conjugates too
         weight = (1.0 + twice.double()).repeat_interleave(2)[:, None] / tiling.size
         back = (wave * weight).t()[: tiling.given]
-        return Waves(wave.to(dtype), back.to(dtype).contiguous())
+        return Waves(wave[:, : tiling.seen].to(dtype).contiguous(), back.to(dtype).contiguous())
 
-    return make(0), make(1)
+    return tuple(make(each) for each in tiling.frequencies)
 
 
-@lru_cache(maxsize=256)
-def _tap_waves(tiling: Tiling, taps: Offsets, dtype: torch.dtype) -> Tensor:
-    """(2F, k) from a kernel's taps to the frequency domain, conjugate, even ones before odd."""
-    times = -(torch.tensor(taps) + tiling.before)
-    parts = [_wave(tiling, torch.arange(first, tiling.half + 1, 2), times) for first in (0, 1)]
-    return torch.cat(parts).to(dtype)
+@lru_cache(maxsize=1024)
+def _tap_waves(tiling: Tiling, own: Offsets, taps: Offsets, dtype: torch.dtype) -> Tensor:
+    """(2F, k) from a kernel's own taps to the frequency domain, conjugate, even ones before odd.
+
+    Those that are not among ``taps`` meet no series: they are zero.
+    """
+    frequencies = torch.tensor([*chain(*tiling.frequencies)])
+    wave = _wave(tiling, frequencies, -(torch.tensor(own) + tiling.before))
+    return (wave * torch.tensor([tap in taps for tap in own])).to(dtype)
 
 
 def _wave(tiling: Tiling, frequencies: Tensor, times: Tensor) -> Tensor:
@@ -155,49 +177,78 @@ def convolve(
     return result
 
 
-def transform_kernel(
-    kernel: Tensor, taps: Offsets, tiling: Tiling, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """A kernel (k, C, C') at even and at odd frequencies, (F, 2C, C') each, in ``dtype``.
+def transform_kernels(
+    weights: Sequence[Tensor],
+    offsets: Sequence[Offsets],
+    taps: Offsets,
+    tiling: Tiling,
+    dtype: torch.dtype,
+) -> tuple[Tensor, ...]:
+    """Kernels (C', C, k) each as one, side by side, (F, sum of the C', 2C) in ``dtype``.
 
-    Of each frequency the real parts, then the imaginary ones.
+    Of each frequency and output the real parts, then the imaginary ones; one tensor for what is
+    transformed together.
     """
-    flat = product(_tap_waves(tiling, taps, kernel.dtype), kernel.flatten(1)).to(dtype)
-    even = 2 * (tiling.half // 2 + 1)
-    shape = (-1, 2 * kernel.shape[1], kernel.shape[2])
-    return flat[:even].view(shape), flat[even:].view(shape)
+    channels, width = weights[0].shape[1], sum(weight.shape[0] for weight in weights)
+    wide = weights[0].new_empty(tiling.half + 1, width, 2, channels, dtype=dtype)
+    places = torch.split(wide, [weight.shape[0] for weight in weights], dim=1)
+    for weight, own, place in zip(weights, offsets, places, strict=True):
+        waves = _tap_waves(tiling, own, taps, weight.dtype)
+        flat = product(waves, weight.flatten(0, 1).t())
+        place.copy_(flat.view(-1, 2, weight.shape[0], channels).transpose(1, 2))
+    return torch.split(wide.flatten(2), [len(each) for each in tiling.frequencies])
+
+
+def _from_kernels(
+    grads: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    offsets: Sequence[Offsets],
+    taps: Offsets,
+    tiling: Tiling,
+) -> list[Tensor]:
+    """The transpose of :func:`transform_kernels`: gradients of the kernels from those it gave."""
+    dtype = weights[0].dtype
+    joined = torch.cat(tuple(grads))  # (F, sum of the C', 2C)
+    apart = joined.view(*joined.shape[:2], 2, -1).transpose(1, 2)
+    rows = apart.flatten(0, 1).to(dtype)  # (2F, sum of the C', C)
+    places = torch.split(rows, [weight.shape[0] for weight in weights], dim=1)
+    result = []
+    for weight, own, place in zip(weights, offsets, places, strict=True):
+        flat = product(_tap_waves(tiling, own, taps, dtype).t(), place.flatten(1))  # (k, C' C)
+        result.append(flat.t().reshape(weight.shape))
+    return result
 
 
 def multiply(
     x: Tensor,
-    kernels: tuple[Tensor, Tensor],
+    kernels: Sequence[Tensor],
     tiling: Tiling,
     *,
     bias: Tensor | None = None,
     out: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Convolve with a transformed kernel.
+    """Convolve with transformed kernels.
 
     Args:
         x: (L, N, C).
-        kernels: of :func:`transform_kernel`.
-        tiling: of the kernel's transform.
+        kernels: of :func:`transform_kernels`.
+        tiling: of their transform.
         bias: (C'), added to every output.
         out: where to put the result, any strides.
 
     Returns:
-        The result (L, N, C'), and what of x met the kernel at even and at odd frequencies.
+        The result (L, N, C'), and what of x met each of the kernels.
     """
     halves: list[Tensor] = []
     spectra: list[Tensor] = []
-    parts = split(cut(x, tiling), tiling.half)
+    parts = split(cut(x, tiling), tiling.seen, apart=tiling.apart)
     for part, waves, kernel in zip(parts, _waves(tiling, x.dtype), kernels, strict=True):
         spectrum = _as_rows(product(waves.into, part.flatten(1)), part.shape[2])
-        y = torch.bmm(spectrum, kernel)  # (F, 2 n N, C')
+        y = torch.bmm(spectrum, kernel.transpose(1, 2))  # (F, 2 n N, C')
         if bias is not None and not spectra:  # the first even wave is constant
             y[0, : part.shape[1]] += (bias / waves.back[0, 0].float()).to(y.dtype)
         flat = y.view(waves.back.shape[1], -1)
-        halves.append(product(waves.back, flat).view(-1, part.shape[1], kernel.shape[2]))
+        halves.append(product(waves.back, flat).view(-1, part.shape[1], kernel.shape[1]))
         spectra.append(spectrum)
     if tiling.n == 1:
         return unite(halves, tiling.kept, out=out), spectra
@@ -214,7 +265,7 @@ class _Convolve(torch.autograd.Function):
     ) -> Tensor:
         tiling = choose_tiling(len(x), taps, (x.shape[2], sum(len(each) for each in weights)))
         with torch.autocast("cpu", enabled=False):
-            kernels = transform_kernel(merge(weights, offsets, taps), taps, tiling, x.dtype)
+            kernels = transform_kernels(weights, offsets, taps, tiling, x.dtype)
             y, spectra = multiply(x, kernels, tiling)
         ctx.save_for_backward(*spectra, *kernels, *weights)
         ctx.tiling, ctx.offsets, ctx.taps, ctx.length = tiling, offsets, taps, len(x)
@@ -223,33 +274,31 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        saved, tiling, taps = ctx.saved_tensors, ctx.tiling, ctx.taps
-        spectra, kernels, weights = saved[:2], saved[2:4], saved[4:]
-        waves = _waves(tiling, spectra[0].dtype)
+        saved, tiling = ctx.saved_tensors, ctx.tiling
+        waves = _waves(tiling, saved[0].dtype)
+        spectra, kernels = saved[: len(waves)], saved[len(waves) : 2 * len(waves)]
+        weights = saved[2 * len(waves) :]
         with torch.autocast("cpu", enabled=False):
+            parts = split(part(grad, tiling), tiling.given, apart=tiling.apart)
             towards = [
-                product(wave.back.t(), each.flatten(1)).view(len(kernel), -1, each.shape[2])
-                for wave, kernel, each in zip(
-                    waves, kernels, split(part(grad, tiling), tiling.given), strict=True
-                )
+                product(wave.back.t(), each.flatten(1)).view(kernel.shape[0], -1, each.shape[2])
+                for wave, kernel, each in zip(waves, kernels, parts, strict=True)
             ]
             grad_x = None
             if ctx.needs_input_grad[0]:
                 halves = [
-                    product(wave.into.t(), _from_rows(torch.bmm(each, kernel.transpose(1, 2))))
+                    product(wave.into.t(), _from_rows(torch.bmm(each, kernel)))
                     for wave, kernel, each in zip(waves, kernels, towards, strict=True)
                 ]
                 tiles = unite(halves, tiling.taken)
-                tiles = tiles.view(tiling.taken, -1, kernels[0].shape[1] // 2)
+                tiles = tiles.view(tiling.taken, -1, kernels[0].shape[2] // 2)
                 grad_x = uncut(tiles, tiling, ctx.length)
             grads = [
-                torch.bmm(spectrum.transpose(1, 2), each).view(2 * len(each), -1)
+                torch.bmm(each.transpose(1, 2), spectrum)
                 for spectrum, each in zip(spectra, towards, strict=True)
             ]
-            flat = torch.cat(grads).to(weights[0].dtype)
-            kernel = product(_tap_waves(tiling, taps, flat.dtype).t(), flat)
-            merged = kernel.view(len(taps), weights[0].shape[1], -1)
-        return grad_x, None, None, *unmerge(merged, weights, ctx.offsets, taps)
+            to_weights = _from_kernels(grads, weights, ctx.offsets, ctx.taps, tiling)
+        return grad_x, None, None, *to_weights
 
 
 def _as_rows(coefficients: Tensor, c: int) -> Tensor:
@@ -275,9 +324,14 @@ def _from_rows(rows: Tensor) -> Tensor:
     return coefficients.view(2 * f, -1)
 
 
-def split(x: Tensor, half: int) -> tuple[Tensor, Tensor]:
-    """What even waves see of (half to 2 half, ...) and what odd ones do, (half, ...) each."""
-    rest = len(x) - half
+def split(x: Tensor, half: int, *, apart: bool) -> tuple[Tensor, ...]:
+    """What even waves see of (half to 2 half, ...) and what odd ones do, (half, ...) each.
+
+    All of it for waves that are not ``apart``.
+    """
+    if not apart:
+        return (x,)
+    rest = x.shape[0] - half
     even, odd = x.new_empty(2, half, *x.shape[1:])
     torch.add(x[:rest], x[half:], out=even[:rest])
     torch.sub(x[:rest], x[half:], out=odd[:rest])
@@ -286,9 +340,11 @@ def split(x: Tensor, half: int) -> tuple[Tensor, Tensor]:
 
 
 def unite(halves: Sequence[Tensor], length: int, *, out: Tensor | None = None) -> Tensor:
-    """The transpose of :func:`split`: ``length`` time points of what both waves sum to."""
+    """The transpose of :func:`split`: ``length`` time points of what the waves sum to."""
+    if len(halves) == 1:
+        return halves[0] if out is None else out.copy_(halves[0])
     even, odd = halves
-    first = min(length, len(even))
+    first = min(length, even.shape[0])
     x = even.new_empty(length, *even.shape[1:]) if out is None else out
     torch.add(even[:first], odd[:first], out=x[:first])
     torch.sub(even[: length - first], odd[: length - first], out=x[first:])

@@ -64,9 +64,12 @@ class _Convolve(torch.autograd.Function):
 
 def windows(x: Tensor, taps: Sequence[int]) -> Tensor:
     """(L, N, C) -> (L N, k C), zeros beyond both ends; of one channel a column after the other."""
-    before, length = max(0, -taps[0]), len(x)
+    (length, n, channels), before = x.shape, max(0, -taps[0])
     padded = torch.nn.functional.pad(x, (0, 0, 0, 0, before, max(0, taps[-1])))
+    if channels == 1:
+        step = n * (taps[1] - taps[0] if len(taps) > 1 else 1)
+        first = n * (before + taps[0])
+        columns = padded.as_strided((len(taps), length * n), (step, 1), first)
+        return columns.contiguous().t()
     seen = [padded[before + tap : before + tap + length] for tap in taps]
-    if x.shape[2] == 1:
-        return torch.stack(seen).view(len(taps), -1).t()
     return torch.cat(seen, dim=-1).flatten(0, 1)
