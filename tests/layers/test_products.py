@@ -33,9 +33,15 @@ def test_a_product_is_that_of_pytorch(shape, dtype):
     torch.backends.cpu.get_cpu_capability() != "AVX512", reason="oneDNN is asked with AVX512 alone"
 )
 @pytest.mark.parametrize(
-    ("shape", "asked"), [((100, 100, 1000), True), ((3, 4, 1000), False), ((400, 400, 40), False)]
+    ("shape", "asked", "asked_by_columns"),
+    [
+        ((100, 100, 1000), True, True),
+        ((172, 10, 1024), False, True),
+        ((3, 4, 1000), False, False),
+        ((400, 400, 40), False, False),
+    ],
 )
-def test_large_and_wide_products_are_asked_of_onednn(monkeypatch, shape, asked):
+def test_large_and_wide_products_are_asked_of_onednn(monkeypatch, shape, asked, asked_by_columns):
     by_onednn, shapes = products._by_onednn, []
 
     def spy(a, b):
@@ -43,9 +49,13 @@ def test_large_and_wide_products_are_asked_of_onednn(monkeypatch, shape, asked):
         return by_onednn(a, b)
 
     monkeypatch.setattr(products, "_by_onednn", spy)
-    product(*matrices(*shape))
+    a, b = matrices(*shape)
 
+    product(a, b)
     assert (shape in shapes) == asked
+    shapes.clear()
+    product(a, b.t().contiguous().t())
+    assert (shape in shapes) == asked_by_columns
 
 
 @pytest.mark.parametrize("error", [AttributeError, RuntimeError, TypeError])

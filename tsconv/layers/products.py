@@ -17,10 +17,12 @@ LEAST_COLUMNS = 256
 """Of the result: with fewer oneDNN takes as long as MKL or several times as long."""
 LEAST_PRODUCTS = 2**22
 """Of two numbers: below that oneDNN's 20 us to begin with weigh more than what it saves."""
+LEAST_OF_COLUMNS = 2**20
+"""The same where columns lie together, with which MKL is slower."""
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b``, of matrices (M, K) and (K, N) without gradient; the rows of ``b`` lie together."""
+    """``a @ b``, of matrices (M, K) and (K, N) without gradient."""
     return _by_onednn(a, b) if _suits_onednn(a, b) and _has_onednn() else a @ b
 
 
@@ -30,13 +32,12 @@ def library() -> str:
 
 
 def _suits_onednn(a: Tensor, b: Tensor) -> bool:
-    return (
-        a.dtype == torch.float32
-        and a.device.type == "cpu"
-        and b.is_contiguous()
-        and b.shape[1] >= LEAST_COLUMNS
-        and len(a) * b.numel() >= LEAST_PRODUCTS
-    )
+    if a.dtype != torch.float32 or a.device.type != "cpu" or b.shape[1] < LEAST_COLUMNS:
+        return False
+    n_products = len(a) * b.numel()
+    if b.is_contiguous():
+        return n_products >= LEAST_PRODUCTS
+    return b.t().is_contiguous() and n_products >= LEAST_OF_COLUMNS
 
 
 def _by_onednn(a: Tensor, b: Tensor) -> Tensor:
