@@ -68,8 +68,7 @@ def windows(x: Tensor, taps: Sequence[int]) -> Tensor:
     padded = torch.nn.functional.pad(x, (0, 0, 0, 0, before, max(0, taps[-1])))
     if channels == 1:
         step = n * (taps[1] - taps[0] if len(taps) > 1 else 1)
-        first = n * (before + taps[0])
-        columns = padded.as_strided((len(taps), length * n), (step, 1), first)
+        columns = padded[before + taps[0] :].as_strided((len(taps), length * n), (step, 1))
         return columns.contiguous().t()
     seen = [padded[before + tap : before + tap + length] for tap in taps]
     return torch.cat(seen, dim=-1).flatten(0, 1)
