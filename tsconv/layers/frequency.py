@@ -143,9 +143,9 @@ def _waves(tiling: Tiling, dtype: torch.dtype) -> tuple[Waves, ...]:
 
 @lru_cache(maxsize=1024)
 def _tap_waves(tiling: Tiling, own: Offsets, taps: Offsets, dtype: torch.dtype) -> Tensor:
-    """(2F, k) from a kernel's own taps to the frequency domain, conjugate, even ones before odd.
+    """(2F, k) from a kernel's own taps to the frequency domain, conjugate, transform by transform.
 
-    Those that are not among ``taps`` meet no series: they are zero.
+    Taps that are not among ``taps`` meet no series: their waves are zero.
     """
     frequencies = torch.tensor([*chain(*tiling.frequencies)])
     wave = _wave(tiling, frequencies, -(torch.tensor(own) + tiling.before))
@@ -189,13 +189,13 @@ def transform_kernels(
     Of each frequency and output the real parts, then the imaginary ones; one tensor for what is
     transformed together.
     """
-    channels, width = weights[0].shape[1], sum(weight.shape[0] for weight in weights)
-    wide = weights[0].new_empty(tiling.half + 1, width, 2, channels, dtype=dtype)
-    places = torch.split(wide, [weight.shape[0] for weight in weights], dim=1)
+    sizes, channels = [len(weight) for weight in weights], weights[0].shape[1]
+    wide = weights[0].new_empty(tiling.half + 1, sum(sizes), 2, channels, dtype=dtype)
+    places = torch.split(wide, sizes, dim=1)
     for weight, own, place in zip(weights, offsets, places, strict=True):
         waves = _tap_waves(tiling, own, taps, weight.dtype)
         flat = product(waves, weight.flatten(0, 1).t())
-        place.copy_(flat.view(-1, 2, weight.shape[0], channels).transpose(1, 2))
+        place.copy_(flat.view(-1, 2, len(weight), channels).transpose(1, 2))
     return torch.split(wide.flatten(2), [len(each) for each in tiling.frequencies])
 
 
@@ -209,9 +209,9 @@ def _from_kernels(
     """The transpose of :func:`transform_kernels`: gradients of the kernels from those it gave."""
     dtype = weights[0].dtype
     joined = torch.cat(tuple(grads))  # (F, sum of the C', 2C)
-    apart = joined.view(*joined.shape[:2], 2, -1).transpose(1, 2)
-    rows = apart.flatten(0, 1).to(dtype)  # (2F, sum of the C', C)
-    places = torch.split(rows, [weight.shape[0] for weight in weights], dim=1)
+    parts = joined.view(*joined.shape[:2], 2, -1).transpose(1, 2)  # real, imaginary
+    rows = parts.flatten(0, 1).to(dtype)  # (2F, sum of the C', C)
+    places = torch.split(rows, [len(weight) for weight in weights], dim=1)
     result = []
     for weight, own, place in zip(weights, offsets, places, strict=True):
         flat = product(_tap_waves(tiling, own, taps, dtype).t(), place.flatten(1))  # (k, C' C)
@@ -245,7 +245,7 @@ def multiply(
     for part, waves, kernel in zip(parts, _waves(tiling, x.dtype), kernels, strict=True):
         spectrum = _as_rows(product(waves.into, part.flatten(1)), part.shape[2])
         y = torch.bmm(spectrum, kernel.transpose(1, 2))  # (F, 2 n N, C')
-        if bias is not None and not spectra:  # the first even wave is constant
+        if bias is not None and not spectra:  # the first wave is constant
             y[0, : part.shape[1]] += (bias / waves.back[0, 0].float()).to(y.dtype)
         flat = y.view(waves.back.shape[1], -1)
         halves.append(product(waves.back, flat).view(-1, part.shape[1], kernel.shape[1]))
@@ -281,7 +281,7 @@ class _Convolve(torch.autograd.Function):
         with torch.autocast("cpu", enabled=False):
             parts = split(part(grad, tiling), tiling.given, apart=tiling.apart)
             towards = [
-                product(wave.back.t(), each.flatten(1)).view(kernel.shape[0], -1, each.shape[2])
+                product(wave.back.t(), each.flatten(1)).view(len(kernel), -1, each.shape[2])
                 for wave, kernel, each in zip(waves, kernels, parts, strict=True)
             ]
             grad_x = None
@@ -331,7 +331,7 @@ def split(x: Tensor, half: int, *, apart: bool) -> tuple[Tensor, ...]:
     """
     if not apart:
         return (x,)
-    rest = x.shape[0] - half
+    rest = len(x) - half
     even, odd = x.new_empty(2, half, *x.shape[1:])
     torch.add(x[:rest], x[half:], out=even[:rest])
     torch.sub(x[:rest], x[half:], out=odd[:rest])
@@ -344,7 +344,7 @@ def unite(halves: Sequence[Tensor], length: int, *, out: Tensor | None = None) -
     if len(halves) == 1:
         return halves[0] if out is None else out.copy_(halves[0])
     even, odd = halves
-    first = min(length, even.shape[0])
+    first = min(length, len(even))
     x = even.new_empty(length, *even.shape[1:]) if out is None else out
     torch.add(even[:first], odd[:first], out=x[:first])
     torch.sub(even[: length - first], odd[: length - first], out=x[first:])

@@ -22,7 +22,7 @@ LEAST_OF_COLUMNS = 2**20
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b``, of matrices (M, K) and (K, N) without gradient."""
+    """``a @ b``, of matrices (M, K) and (K, N) without gradient, in whatever order they lie."""
     return _by_onednn(a, b) if _suits_onednn(a, b) and _has_onednn() else a @ b
 
 
