@@ -44,6 +44,8 @@ MAY_IMPORT = {
 WITH_TORCH = {"layers", "networks", "training", "classifier", "runs", "workflows", "estimators"}
 ONLY_IN = {
     "torch": WITH_TORCH,
+    "numba": {"layers"},
+    "llvmlite": {"layers"},
     "safetensors": {"training", "runs"},
     "sktime": {"data", "estimators"},
     "skbase": {"estimators"},

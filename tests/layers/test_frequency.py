@@ -5,7 +5,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tsconv.layers import frequency
-from tsconv.layers.frequency import LEAST_APART, Tiling, choose_tiling, operations
+from tsconv.layers.convolution import by_way
+from tsconv.layers.frequency import (
+    LEAST_APART,
+    ByFrequencies,
+    Tiling,
+    choose_tiling,
+    operations,
+    transformed_size,
+)
 from tsconv.layers.kernels import merge_taps
 
 
@@ -16,6 +24,13 @@ def random(*shape, seed=0):
 def centred(kernel_size, dilation=1):
     reach = dilation * (kernel_size - 1)
     return tuple(range(-(reach // 2), reach - reach // 2 + 1, dilation))
+
+
+def convolve(x, weights, offsets):
+    """By the cheapest tiling, whether that pays or not."""
+    taps = merge_taps(tuple(offsets), len(x))
+    channels = (x.shape[2], sum(len(each) for each in weights))
+    return by_way(x, ByFrequencies(offsets, taps, choose_tiling(len(x), taps, channels)), weights)
 
 
 def by_pytorch(x, weights, offsets):
@@ -43,7 +58,7 @@ def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, 
     x = random(length, n, c).requires_grad_()
     weights = [random(2, c, size, seed=size).requires_grad_() for size, _ in sizes]
 
-    y = frequency.convolve(x, weights, offsets, merge_taps(tuple(offsets), length))
+    y = convolve(x, weights, offsets)
     expected = by_pytorch(x, weights, offsets)
 
     assert torch.allclose(y, expected, atol=1e-9)
@@ -57,20 +72,30 @@ def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, 
 
 @pytest.mark.parametrize("n_tiles", [1, 2, 3, 7])
 @pytest.mark.parametrize("length", [50, 7 * LEAST_APART])
-def test_every_tiling_gives_the_same(length, n_tiles, monkeypatch):
+def test_every_tiling_gives_the_same(length, n_tiles):
     x, weight, taps = random(length, 2, 3).requires_grad_(), random(4, 3, 6), centred(6)
     kept = -(-length // n_tiles)
-    size = kept + 5 + (kept + 5) % 2
-    tiling = Tiling(n_tiles, size, kept, 2) if n_tiles > 1 else Tiling(1, length + 4, length, 0)
-    monkeypatch.setattr(frequency, "choose_tiling", lambda *_: tiling)
+    tiling = Tiling(n_tiles, transformed_size(kept + 5), kept, 2)
+    if n_tiles == 1:
+        tiling = Tiling(1, transformed_size(length + 4), length, 0)
 
-    y = frequency.convolve(x, [weight], [taps], taps)
+    y = by_way(x, ByFrequencies([taps], taps, tiling), [weight])
 
     expected = by_pytorch(x, [weight], [taps])
     assert tiling.apart == (length > 50)
     assert torch.allclose(y, expected, atol=1e-10)
     grad, exact = (torch.autograd.grad(each.square().sum(), x)[0] for each in (y, expected))
     assert torch.allclose(grad, exact, atol=1e-9)
+
+
+@given(st.integers(1, 1000))
+def test_a_transform_is_even_and_of_as_many_even_frequencies_as_odd_where_they_are_apart(needed):
+    size = transformed_size(needed)
+
+    assert needed <= size < needed + 4
+    assert size % 2 == 0
+    counts = {len(each) for each in Tiling(1, size, needed, 0).frequencies}
+    assert len(counts) == 1
 
 
 def test_cost_grows_linearly_with_length():
@@ -91,6 +116,6 @@ def test_bfloat16_is_as_exact_as_its_eight_bits():
     offsets = [centred(k) for k in (40, 20, 10)]
     exact = by_pytorch(x, weights, offsets)
 
-    y = frequency.convolve(x.bfloat16(), [each.float() for each in weights], offsets, centred(40))
+    y = convolve(x.bfloat16(), [each.float() for each in weights], offsets)
 
     assert (y.double() - exact).norm() < 0.006 * exact.norm()

@@ -31,7 +31,7 @@ def test_unmerging_undoes_merging_but_for_taps_left_out(sizes, dilation, length)
     weights = [torch.randn(2, 3, size) for size in sizes]
     taps = merge_taps(tuple(offsets), length)
 
-    merged = merge(weights, offsets, taps)
+    merged = merge(weights, offsets, taps, torch.float32)
     back = unmerge(merged, weights, offsets, taps)
 
     assert merged.shape == (len(taps), 3, 2 * len(sizes))

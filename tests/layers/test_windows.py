@@ -3,7 +3,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsconv.layers import windows
+from tsconv.layers.convolution import by_way
+from tsconv.layers.windows import ByWindows
 
 
 def random(*shape, seed=0):
@@ -28,7 +29,7 @@ def test_result_and_gradients_are_those_of_the_kernel_itself(
     weight = random(4, channels, taps, seed=1).requires_grad_()
     of = [x.requires_grad_(), weight] if of_input else [weight]
 
-    y = windows.convolve(x, [weight], [tuple(offsets)], tuple(offsets))
+    y = by_way(x, ByWindows([tuple(offsets)], tuple(offsets)), [weight])
 
     padded = F.pad(x.permute(1, 2, 0), (before, reach - before))
     expected = F.conv1d(padded, weight, dilation=dilation).permute(2, 0, 1)

@@ -11,6 +11,7 @@ from toy import fit_member, make_config, make_toy_dataset
 from tsconv.classifier import fit_members, prepare
 from tsconv.config import TrainingConfig
 from tsconv.errors import TrainingError
+from tsconv.layers.cpu import choice
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import Batch
 from tsconv.training.loop import Task, Watch
@@ -168,7 +169,14 @@ SETTINGS = [
 ]
 
 
+@pytest.fixture
+def _operators_alone(monkeypatch):
+    """A tape has PyTorch's operations alone, as a GPU has no loops of a processor's."""
+    monkeypatch.setattr(choice, "reason_against", lambda: "they are on no tape")
+
+
 @each_network
+@pytest.mark.usefixtures("_operators_alone")
 @pytest.mark.parametrize("unequal", [False, True])
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_replayed_steps_are_those_that_are_computed_as_they_come(network, unequal, settings):
@@ -192,6 +200,7 @@ def test_replayed_steps_are_those_that_are_computed_as_they_come(network, unequa
         assert_alike(outcome.progress.history, alone.history)
 
 
+@pytest.mark.usefixtures("_operators_alone")
 def test_a_rate_that_moves_each_step_is_seen_by_replayed_steps():
     config = make_config(training__schedule="cosine", training__warmup=0.3, training__steps=16)
     preparation = prepare(make_toy_dataset(), config)

@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tsconv.layers import LAYERS
-from tsconv.layers.gpu import choice
+from tsconv.layers.cpu import choice as cpu
+from tsconv.layers.gpu import choice as gpu
 from tsconv.layers.layout import as_rows, from_rows, is_fused
 from tsconv.layers.masking import zero_padding
 from tsconv.layers.relu import relu
+from tsconv.layers.running import Running
 from tsconv.layers.shared_norm import Normalised, Statistics, statistics
 from tsconv.layers.sharing import Share, current_share
 
@@ -28,7 +30,8 @@ class BatchNorm(nn.Module):
         momentum: share of the batch's statistics in the running ones.
 
     Shape:
-        (N, C, L) -> (N, C, L); with a mask (N, 1, L) the output is zero where it is false. With
+        (N, C, L) -> (N, C, L); with a mask (N, 1, L) the output is zero where it is false. What is
+        called ``plus``, of the same shape and zero there too, is added to what is normalised; with
         ``rectify`` a ReLU follows.
     """
 
@@ -44,12 +47,33 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, *, rectify: bool = False) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        *,
+        plus: Tensor | None = None,
+        rectify: bool = False,
+    ) -> Tensor:
         alone = self.training and current_share() is None
-        if alone and choice.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
-            return self._by_kernels(x, mask, rectify)
-        y = self._normalise(x, mask)
-        return relu(y) if rectify else y
+        if alone and gpu.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
+            from tsconv.layers.gpu.batch_norm import batch_norm
+
+            by_itself = rectify and plus is None
+            y = batch_norm(x, self.weight, self.bias, self._running(), mask, rectify=by_itself)
+        elif alone and cpu.takes(x):
+            from tsconv.layers.cpu import batch_norm as loops
+
+            return loops.batch_norm(
+                x, self.weight, self.bias, self._running(), mask, plus=plus, rectify=rectify
+            )
+        else:
+            y, by_itself = self._normalise(x, mask), False
+        y = y if plus is None else y + plus
+        return relu(y) if rectify and not by_itself else y
+
+    def _running(self) -> Running:
+        return Running(self.running_mean, self.running_var, self.momentum, self.eps)
 
     def _normalise(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.training and (share := current_share()) is not None:
@@ -69,12 +93,6 @@ class BatchNorm(nn.Module):
             eps=self.eps,
         )
         return from_rows(y, x) if is_fused() else y
-
-    def _by_kernels(self, x: Tensor, mask: Tensor | None, rectify: bool) -> Tensor:
-        from tsconv.layers.gpu import batch_norm as kernels
-
-        running = kernels.Running(self.running_mean, self.running_var, self.momentum, self.eps)
-        return kernels.batch_norm(x, self.weight, self.bias, running, mask, rectify=rectify)
 
     def _shared(self, x: Tensor, mask: Tensor | None, share: Share) -> Tensor:
         """By the statistics of the whole batch, of which other processes have the rest."""

@@ -7,11 +7,12 @@ kernels. Without fused layers, all are PyTorch's own.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from tsconv.layers import frequency, windows
 from tsconv.layers.gpu import choice
@@ -89,7 +90,8 @@ def convolve(
         y = from_rows(F.linear(as_rows(x), weights[0][:, :, 0]), x)
     elif x.device.type == "cpu":
         time_first = as_computed(x).permute(2, 0, 1).contiguous()
-        y = _by_products(time_first, weights, offsets).permute(1, 2, 0)
+        way = choose_way(len(time_first), weights, offsets)
+        y = by_way(time_first, way, weights).permute(1, 2, 0)
     else:
         y = side_by_side(*(_by_cudnn(x, *each) for each in zip(weights, offsets, strict=True)))
     return y if bias is None else y + bias.to(y.dtype)[:, None]
@@ -118,13 +120,59 @@ def _side_by_side(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offset
     return side_by_side(*(convolution.convolve(x, [one], [taps]) for one, taps in pairs))
 
 
-def _by_products(x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Tensor:
-    """(L, N, C) -> (L, N, sum of the C'), through the frequency domain or windows."""
-    taps = merge_taps(tuple(offsets), len(x))
-    channels = (x.shape[2], sum(len(each) for each in weights))
-    pays = frequency.pays(len(x), taps, channels)
-    way = frequency.convolve if pays else windows.convolve
-    return way(x, weights, offsets, taps)
+class Way(Protocol):
+    """How convolutions of one input are computed on a processor, forward and backward."""
+
+    def forward(
+        self, x: Tensor, weights: Sequence[Tensor], out: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The result (L, N, sum of the C'), and what :meth:`backward` needs of it.
+
+        Args:
+            x: (L, N, C), contiguous.
+            weights: (C', C, k) each; rounded to x's type.
+            out: where to put the result, any strides.
+        """
+
+    def backward(
+        self, grad: Tensor, kept: Sequence[Tensor], weights: Sequence[Tensor], *, needs_x: bool
+    ) -> tuple[Tensor | None, list[Tensor]]:
+        """Gradients of x, if it needs one, and of the weights, from that of the result."""
+
+
+def choose_way(length: int, weights: Sequence[Tensor], offsets: Sequence[Offsets]) -> Way:
+    """Through the frequency domain or windows."""
+    taps = merge_taps(tuple(offsets), length)
+    channels = (weights[0].shape[1], sum(len(each) for each in weights))
+    if frequency.pays(length, taps, channels):
+        tiling = frequency.choose_tiling(length, taps, channels)
+        return frequency.ByFrequencies(offsets, taps, tiling)
+    return windows.ByWindows(offsets, taps)
+
+
+def by_way(x: Tensor, way: Way, weights: Sequence[Tensor]) -> Tensor:
+    """(L, N, C) -> (L, N, sum of the C'), with a gradient."""
+    result: Tensor = _ByWay.apply(x, way, *weights)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _ByWay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, way: Way, *weights: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            y, kept = way.forward(x, weights)
+        ctx.save_for_backward(*kept, *weights)
+        ctx.way, ctx.n_kept = way, len(kept)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        kept, weights = ctx.saved_tensors[: ctx.n_kept], ctx.saved_tensors[ctx.n_kept :]
+        with torch.autocast("cpu", enabled=False):
+            needs_x = ctx.needs_input_grad[0]
+            of_x, of_weights = ctx.way.backward(grad, kept, weights, needs_x=needs_x)
+        return of_x, None, *of_weights
 
 
 def _borders(offsets: Offsets) -> tuple[int, int]:

@@ -20,14 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from tsconv.layers.kernels import Offsets
-from tsconv.layers.products import product
+from tsconv.layers.cpu import choice
+from tsconv.layers.kernels import Offsets, merge, unmerge
+from tsconv.layers.products import product, products
 
 MOST_KEPT = 512
 """Outputs of a tile beyond which no tiling is cheaper for kernels of any usual size."""
@@ -40,7 +39,8 @@ class Tiling:
     """How a series is cut: ``n`` tiles of ``size`` inputs, each giving ``kept`` outputs.
 
     ``before`` inputs of a tile lie before its first output. A single tile needs none: what lies
-    before the series is the zeros at the tile's end, since a transform is periodic. Sizes are even.
+    before the series is the zeros at the tile's end, since a transform is periodic. Sizes are even;
+    of those from LEAST_APART on half is odd, so that even frequencies are as many as odd ones.
     """
 
     n: int
@@ -99,12 +99,17 @@ def choose_tiling(length: int, taps: Offsets, channels: tuple[int, int]) -> Tili
         channels: of input and output.
     """
     before, after = max(0, -taps[0]), max(0, taps[-1])
-    whole = length + max(before, after)
-    candidates = [Tiling(n=1, size=whole + whole % 2, kept=length, before=0)]
+    candidates = [Tiling(1, transformed_size(length + max(before, after)), length, before=0)]
     for kept in range(max(8, (before + after) // 2), min(length, MOST_KEPT)):
-        size = kept + before + after
-        candidates.append(Tiling(-(-length // kept), size + size % 2, kept, before))
+        size = transformed_size(kept + before + after)
+        candidates.append(Tiling(-(-length // kept), size, kept, before))
     return min(candidates, key=lambda each: operations(each, *channels))
+
+
+def transformed_size(size: int) -> int:
+    """The smallest size of a transform that holds so many time points."""
+    size += size % 2
+    return size + 2 if size >= LEAST_APART and size % 4 == 0 else size
 
 
 def pays(length: int, taps: Offsets, channels: tuple[int, int]) -> bool:
@@ -117,9 +122,11 @@ def pays(length: int, taps: Offsets, channels: tuple[int, int]) -> bool:
 class Waves:
     """F frequencies that are transformed together: of each a cosine, then a sine.
 
+    Even and odd ones apart, or all at once: T is two or one.
+
     Attributes:
-        into: (2F, seen), to the frequency domain.
-        back: (given, 2F), from it.
+        into: (T, 2F, seen), to the frequency domain.
+        back: (T, given, 2F), from it.
     """
 
     into: Tensor
@@ -127,29 +134,23 @@ class Waves:
 
 
 @lru_cache(maxsize=64)
-def _waves(tiling: Tiling, dtype: torch.dtype) -> tuple[Waves, ...]:
-    """Those of all frequencies, or of even ones and of odd ones."""
-
-    def make(own: range) -> Waves:
+def _waves(tiling: Tiling, dtype: torch.dtype) -> Waves:
+    into, back = [], []
+    for own in tiling.frequencies:
         frequencies = torch.tensor(own)
         wave = _wave(tiling, frequencies, torch.arange(tiling.size))
         twice = (frequencies > 0) & (frequencies < tiling.half)  # for their conjugates too
         weight = (1.0 + twice.double()).repeat_interleave(2)[:, None] / tiling.size
-        back = (wave * weight).t()[: tiling.given]
-        return Waves(wave[:, : tiling.seen].to(dtype).contiguous(), back.to(dtype).contiguous())
+        into.append(wave[:, : tiling.seen])
+        back.append((wave * weight).t()[: tiling.given])
+    return Waves(torch.stack(into).to(dtype), torch.stack(back).to(dtype))
 
-    return tuple(make(each) for each in tiling.frequencies)
 
-
-@lru_cache(maxsize=1024)
-def _tap_waves(tiling: Tiling, own: Offsets, taps: Offsets, dtype: torch.dtype) -> Tensor:
-    """(2F, k) from a kernel's own taps to the frequency domain, conjugate, transform by transform.
-
-    Taps that are not among ``taps`` meet no series: their waves are zero.
-    """
+@lru_cache(maxsize=256)
+def _tap_waves(tiling: Tiling, taps: Offsets, dtype: torch.dtype) -> Tensor:
+    """(2F, k) from the taps of a kernel to all frequencies, conjugate, transform by transform."""
     frequencies = torch.tensor([*chain(*tiling.frequencies)])
-    wave = _wave(tiling, frequencies, -(torch.tensor(own) + tiling.before))
-    return (wave * torch.tensor([tap in taps for tap in own])).to(dtype)
+    return _wave(tiling, frequencies, -(torch.tensor(taps) + tiling.before)).to(dtype)
 
 
 def _wave(tiling: Tiling, frequencies: Tensor, times: Tensor) -> Tensor:
@@ -159,74 +160,67 @@ def _wave(tiling: Tiling, frequencies: Tensor, times: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=1).flatten(0, 1)
 
 
-def convolve(
-    x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
-) -> Tensor:
-    """Cross-correlate x with several kernels, zeros beyond both ends.
-
-    Args:
-        x: (L, N, C), contiguous.
-        weights: (C', C, k) each; computed in float32 or wider and rounded once to x's type.
-        offsets: of each kernel.
-        taps: of the kernels merged.
-
-    Returns:
-        (L, N, sum of the C').
-    """
-    result: Tensor = _Convolve.apply(x, offsets, taps, *weights)  # type: ignore[no-untyped-call]
-    return result
-
-
 def transform_kernels(
     weights: Sequence[Tensor],
     offsets: Sequence[Offsets],
     taps: Offsets,
     tiling: Tiling,
     dtype: torch.dtype,
-) -> tuple[Tensor, ...]:
-    """Kernels (C', C, k) each as one, side by side, (F, sum of the C', 2C) in ``dtype``.
+) -> Tensor:
+    """Kernels (C', C, k) each side by side, (F, 2C, sum of the C'), real parts before imaginary."""
+    merged = merge(weights, offsets, taps, dtype)
+    flat = product(_tap_waves(tiling, taps, dtype), merged.flatten(1))
+    return flat.view(tiling.half + 1, -1, merged.shape[2])
 
-    Of each frequency and output the real parts, then the imaginary ones; one tensor for what is
-    transformed together.
+
+class ByFrequencies:
+    """Cross-correlation with several kernels, nothing transformed twice or kept twice.
+
+    Args:
+        offsets: of each kernel.
+        taps: of the kernels merged.
+        tiling: of their transform.
     """
-    sizes, channels = [len(weight) for weight in weights], weights[0].shape[1]
-    wide = weights[0].new_empty(tiling.half + 1, sum(sizes), 2, channels, dtype=dtype)
-    places = torch.split(wide, sizes, dim=1)
-    for weight, own, place in zip(weights, offsets, places, strict=True):
-        waves = _tap_waves(tiling, own, taps, weight.dtype)
-        flat = product(waves, weight.flatten(0, 1).t())
-        place.copy_(flat.view(-1, 2, len(weight), channels).transpose(1, 2))
-    return torch.split(wide.flatten(2), [len(each) for each in tiling.frequencies])
 
+    def __init__(self, offsets: Sequence[Offsets], taps: Offsets, tiling: Tiling) -> None:
+        self.offsets, self.taps, self.tiling = offsets, taps, tiling
 
-def _from_kernels(
-    grads: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    offsets: Sequence[Offsets],
-    taps: Offsets,
-    tiling: Tiling,
-) -> list[Tensor]:
-    """The transpose of :func:`transform_kernels`: gradients of the kernels from those it gave."""
-    dtype = weights[0].dtype
-    joined = torch.cat(tuple(grads))  # (F, sum of the C', 2C)
-    parts = joined.view(*joined.shape[:2], 2, -1).transpose(1, 2)  # real, imaginary
-    rows = parts.flatten(0, 1).to(dtype)  # (2F, sum of the C', C)
-    places = torch.split(rows, [len(weight) for weight in weights], dim=1)
-    result = []
-    for weight, own, place in zip(weights, offsets, places, strict=True):
-        flat = product(_tap_waves(tiling, own, taps, dtype).t(), place.flatten(1))  # (k, C' C)
-        result.append(flat.t().reshape(weight.shape))
-    return result
+    def forward(
+        self, x: Tensor, weights: Sequence[Tensor], out: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        kernels = transform_kernels(weights, self.offsets, self.taps, self.tiling, x.dtype)
+        y, spectrum = multiply(x, kernels, self.tiling, out=out)
+        return y, [spectrum, kernels]
+
+    def backward(
+        self, grad: Tensor, kept: Sequence[Tensor], weights: Sequence[Tensor], *, needs_x: bool
+    ) -> tuple[Tensor | None, list[Tensor]]:
+        (spectrum, kernels), tiling = kept, self.tiling
+        waves = _waves(tiling, grad.dtype)
+        pieces = split(part(grad, tiling), tiling.given, apart=tiling.apart)
+        halves = products(waves.back.transpose(1, 2), pieces.flatten(2))
+        towards = halves if isinstance(halves, Tensor) else torch.stack(halves)
+        towards = towards.view(*spectrum.shape[:2], -1)
+        grad_x = None
+        if needs_x:
+            back = from_rows(torch.bmm(towards, kernels.transpose(1, 2)))
+            back = back.view(len(pieces), -1, back.shape[1])
+            halves = products(waves.into.transpose(1, 2), back)
+            grad_x = uncut(_united(halves, kernels.shape[1] // 2, tiling.taken), tiling, len(grad))
+        flat = torch.bmm(spectrum.transpose(1, 2), towards).view(2 * len(kernels), -1)
+        merged = product(_tap_waves(tiling, self.taps, grad.dtype).t(), flat)
+        merged = merged.view(len(self.taps), -1, kernels.shape[2])
+        return grad_x, unmerge(merged, weights, self.offsets, self.taps)
 
 
 def multiply(
     x: Tensor,
-    kernels: Sequence[Tensor],
+    kernels: Tensor,
     tiling: Tiling,
     *,
     bias: Tensor | None = None,
     out: Tensor | None = None,
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, Tensor]:
     """Convolve with transformed kernels.
 
     Args:
@@ -237,86 +231,55 @@ def multiply(
         out: where to put the result, any strides.
 
     Returns:
-        The result (L, N, C'), and what of x met each of the kernels.
+        The result (L, N, C'), and what of x met the kernels.
     """
-    halves: list[Tensor] = []
-    spectra: list[Tensor] = []
-    parts = split(cut(x, tiling), tiling.seen, apart=tiling.apart)
-    for part, waves, kernel in zip(parts, _waves(tiling, x.dtype), kernels, strict=True):
-        spectrum = _as_rows(product(waves.into, part.flatten(1)), part.shape[2])
-        y = torch.bmm(spectrum, kernel.transpose(1, 2))  # (F, 2 n N, C')
-        if bias is not None and not spectra:  # the first wave is constant
-            y[0, : part.shape[1]] += (bias / waves.back[0, 0].float()).to(y.dtype)
-        flat = y.view(waves.back.shape[1], -1)
-        halves.append(product(waves.back, flat).view(-1, part.shape[1], kernel.shape[1]))
-        spectra.append(spectrum)
+    waves, c = _waves(tiling, x.dtype), kernels.shape[2]
+    pieces = split(cut(x, tiling), tiling.seen, apart=tiling.apart)
+    spectrum = as_rows(products(waves.into, pieces.flatten(2)), x.shape[2])
+    y = torch.bmm(spectrum, kernels)  # (F, 2 n N, C')
+    if bias is not None:  # the first wave is constant
+        y[0, : y.shape[1] // 2] += (bias / waves.back[0, 0, 0].float()).to(y.dtype)
+    halves = products(waves.back, y.view(len(pieces), waves.back.shape[2], -1))
     if tiling.n == 1:
-        return unite(halves, tiling.kept, out=out), spectra
-    joined = join(unite(halves, tiling.kept), tiling, len(x))
-    return joined if out is None else out.copy_(joined), spectra
+        return _united(halves, c, tiling.kept, out), spectrum
+    whole = join(_united(halves, c, tiling.kept), tiling, len(x))
+    return whole if out is None else out.copy_(whole), spectrum
 
 
-class _Convolve(torch.autograd.Function):
-    """Forward and backward written out, so that nothing is transformed twice or kept twice."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, offsets: Sequence[Offsets], taps: Offsets, *weights: Tensor
-    ) -> Tensor:
-        tiling = choose_tiling(len(x), taps, (x.shape[2], sum(len(each) for each in weights)))
-        with torch.autocast("cpu", enabled=False):
-            kernels = transform_kernels(weights, offsets, taps, tiling, x.dtype)
-            y, spectra = multiply(x, kernels, tiling)
-        ctx.save_for_backward(*spectra, *kernels, *weights)
-        ctx.tiling, ctx.offsets, ctx.taps, ctx.length = tiling, offsets, taps, len(x)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        saved, tiling = ctx.saved_tensors, ctx.tiling
-        waves = _waves(tiling, saved[0].dtype)
-        spectra, kernels = saved[: len(waves)], saved[len(waves) : 2 * len(waves)]
-        weights = saved[2 * len(waves) :]
-        with torch.autocast("cpu", enabled=False):
-            parts = split(part(grad, tiling), tiling.given, apart=tiling.apart)
-            towards = [
-                product(wave.back.t(), each.flatten(1)).view(len(kernel), -1, each.shape[2])
-                for wave, kernel, each in zip(waves, kernels, parts, strict=True)
-            ]
-            grad_x = None
-            if ctx.needs_input_grad[0]:
-                halves = [
-                    product(wave.into.t(), _from_rows(torch.bmm(each, kernel)))
-                    for wave, kernel, each in zip(waves, kernels, towards, strict=True)
-                ]
-                tiles = unite(halves, tiling.taken)
-                tiles = tiles.view(tiling.taken, -1, kernels[0].shape[2] // 2)
-                grad_x = uncut(tiles, tiling, ctx.length)
-            grads = [
-                torch.bmm(each.transpose(1, 2), spectrum)
-                for spectrum, each in zip(spectra, towards, strict=True)
-            ]
-            to_weights = _from_kernels(grads, weights, ctx.offsets, ctx.taps, tiling)
-        return grad_x, None, None, *to_weights
+def _united(
+    halves: Tensor | list[Tensor], c: int, length: int, out: Tensor | None = None
+) -> Tensor:
+    return unite([each.view(len(each), -1, c) for each in halves], length, out=out)
 
 
-def _as_rows(coefficients: Tensor, c: int) -> Tensor:
-    """(2F, n N C) -> (F, 2 n N, 2C), what is multiplied with [real, imaginary parts] of a kernel.
+def as_rows(halves: Tensor | list[Tensor], c: int) -> Tensor:
+    """Coefficients (2F, n C) each -> (F, 2 n, 2C) of all, to be multiplied with kernels.
 
     A product of complex numbers is one of real matrices, [[r, -i], [i, r]] with [[r'], [i']].
     """
-    real, imaginary = coefficients.view(-1, 2, coefficients.shape[1] // c, c).unbind(1)
-    f, n, _ = real.shape
-    rows = real.new_empty(f, 2 * n, 2 * c)
-    rows[:, :n, :c] = rows[:, n:, c:] = real
-    torch.neg(imaginary, out=rows[:, :n, c:])
-    rows[:, n:, :c] = imaginary
+    (f, n), n_halves = halves[0].shape, len(halves)
+    f, n = n_halves * f // 2, n // c
+    rows = halves[0].new_empty(f, 2 * n, 2 * c)
+    places = torch.split(rows, f // n_halves)
+    for half, place in zip(halves, places, strict=True):
+        if choice.compiles(half):
+            from tsconv.layers.cpu import fourier
+
+            fourier.as_rows(half, place)
+            continue
+        real, imaginary = half.view(-1, 2, n, c).unbind(1)
+        place[:, :n, :c] = place[:, n:, c:] = real
+        torch.neg(imaginary, out=place[:, :n, c:])
+        place[:, n:, :c] = imaginary
     return rows
 
 
-def _from_rows(rows: Tensor) -> Tensor:
-    """The transpose of :func:`_as_rows`."""
+def from_rows(rows: Tensor) -> Tensor:
+    """The transpose of :func:`as_rows`, (2F, n C)."""
+    if choice.compiles(rows):
+        from tsconv.layers.cpu import fourier
+
+        return fourier.from_rows(rows)
     f, n, c = len(rows), rows.shape[1] // 2, rows.shape[2] // 2
     coefficients = rows.new_empty(f, 2, n, c)
     torch.add(rows[:, :n, :c], rows[:, n:, c:], out=coefficients[:, 0])
@@ -324,19 +287,23 @@ def _from_rows(rows: Tensor) -> Tensor:
     return coefficients.view(2 * f, -1)
 
 
-def split(x: Tensor, half: int, *, apart: bool) -> tuple[Tensor, ...]:
-    """What even waves see of (half to 2 half, ...) and what odd ones do, (half, ...) each.
+def split(x: Tensor, half: int, *, apart: bool) -> Tensor:
+    """What even waves see of (half to 2 half, ...) and what odd ones do, (2, half, ...).
 
-    All of it for waves that are not ``apart``.
+    All of it, (1, half, ...), for waves that are not ``apart``.
     """
     if not apart:
-        return (x,)
+        return x.contiguous().unsqueeze(0)
+    if choice.compiles(x):
+        from tsconv.layers.cpu import fourier
+
+        return fourier.split(x, half)
     rest = len(x) - half
-    even, odd = x.new_empty(2, half, *x.shape[1:])
-    torch.add(x[:rest], x[half:], out=even[:rest])
-    torch.sub(x[:rest], x[half:], out=odd[:rest])
-    even[rest:] = odd[rest:] = x[rest:half]
-    return even, odd
+    pieces = x.new_empty(2, half, *x.shape[1:])
+    torch.add(x[:rest], x[half:], out=pieces[0, :rest])
+    torch.sub(x[:rest], x[half:], out=pieces[1, :rest])
+    pieces[:, rest:] = x[rest:half]
+    return pieces
 
 
 def unite(halves: Sequence[Tensor], length: int, *, out: Tensor | None = None) -> Tensor:
@@ -344,8 +311,13 @@ def unite(halves: Sequence[Tensor], length: int, *, out: Tensor | None = None) -
     if len(halves) == 1:
         return halves[0] if out is None else out.copy_(halves[0])
     even, odd = halves
-    first = min(length, len(even))
     x = even.new_empty(length, *even.shape[1:]) if out is None else out
+    if choice.compiles(x):
+        from tsconv.layers.cpu import fourier
+
+        fourier.unite(even, odd, x)
+        return x
+    first = min(length, len(even))
     torch.add(even[:first], odd[:first], out=x[:first])
     torch.sub(even[: length - first], odd[: length - first], out=x[first:])
     return x

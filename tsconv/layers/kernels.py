@@ -8,7 +8,10 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+import torch
 from torch import Tensor
+
+from tsconv.layers.cpu import choice
 
 Offsets = tuple[int, ...]
 """Of each tap of a kernel, the time from the output to the input that it weighs; evenly spaced and
@@ -24,12 +27,20 @@ def merge_taps(offsets: tuple[Offsets, ...], length: int) -> Offsets:
     return tuple(range(inside[0], inside[-1] + 1, step))
 
 
-def merge(weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets) -> Tensor:
+def merge(
+    weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets, dtype: torch.dtype
+) -> Tensor:
     """Kernels (C', C, k) each as one of ``taps``, (taps, C, sum of the C')."""
     width = sum(len(each) for each in weights)
-    merged = weights[0].new_zeros(len(taps), weights[0].shape[1], width)
-    for weight, mine, place in _placed(merged, weights, offsets, taps):
-        place.copy_(weight[:, :, mine].permute(2, 1, 0))
+    merged = weights[0].new_empty(len(taps), weights[0].shape[1], width, dtype=dtype)
+    for weight, mine, there, first in _placed(weights, offsets, taps):
+        if weight.dtype == torch.float32 and choice.compiles(merged):
+            from tsconv.layers.cpu import kernels as loops
+
+            loops.merge(weight.contiguous(), merged, mine, there, first)
+            continue
+        place = merged[:, :, first : first + len(weight)]
+        place.zero_()[there].copy_(weight[:, :, mine].permute(2, 1, 0))
     return merged
 
 
@@ -38,22 +49,27 @@ def unmerge(
 ) -> list[Tensor]:
     """The transpose of :func:`merge`: the gradient of each kernel from that of the merged one."""
     grads = []
-    for weight, mine, place in _placed(grad, weights, offsets, taps):
-        own = weight.new_zeros(weight.shape)
-        own[:, :, mine] = place.permute(2, 1, 0)
+    for weight, mine, there, first in _placed(weights, offsets, taps):
+        own = torch.empty_like(weight, memory_format=torch.contiguous_format)
         grads.append(own)
+        if own.dtype == torch.float32 and choice.compiles(grad):
+            from tsconv.layers.cpu import kernels as loops
+
+            loops.unmerge(grad.contiguous(), own, mine, there, first)
+            continue
+        own.zero_()
+        own[:, :, mine] = grad[there, :, first : first + len(weight)].permute(2, 1, 0)
     return grads
 
 
 def _placed(
-    merged: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
-) -> Iterator[tuple[Tensor, slice, Tensor]]:
-    """Each kernel, those of its taps that are merged, and its place there, (its taps, C, C')."""
-    start = 0
+    weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
+) -> Iterator[tuple[Tensor, slice, slice, int]]:
+    """Each kernel, those of its taps that are merged, their places there, its first channel."""
+    first = 0
     for weight, each in zip(weights, offsets, strict=True):
-        mine, there = _places(each, taps)
-        yield weight, mine, merged[there, :, start : start + len(weight)]
-        start += len(weight)
+        yield weight, *_places(each, taps), first
+        first += len(weight)
 
 
 @lru_cache(maxsize=256)

@@ -50,8 +50,8 @@ class PreparedConvolution:
             seen, bias = windows.windows(x, taps), self.bias.to(self.dtype)
             torch.addmm(bias, seen, self._matrix(taps), out=out.flatten(0, 1))
 
-    def _transform(self, taps: Offsets, tiling: frequency.Tiling) -> tuple[Tensor, ...]:
+    def _transform(self, taps: Offsets, tiling: frequency.Tiling) -> Tensor:
         return frequency.transform_kernels(self.weights, self.offsets, taps, tiling, self.dtype)
 
     def _flatten(self, taps: Offsets) -> Tensor:
-        return merge(self.weights, self.offsets, taps).flatten(0, 1).to(self.dtype)
+        return merge(self.weights, self.offsets, taps, self.dtype).flatten(0, 1)

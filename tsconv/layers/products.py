@@ -26,6 +26,13 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return _by_onednn(a, b) if _suits_onednn(a, b) and _has_onednn() else a @ b
 
 
+def products(a: Tensor, b: Tensor) -> Tensor | list[Tensor]:
+    """The same of several (T, M, K) and (T, K, N), in one tensor where that is as fast."""
+    if a.dtype != torch.float32:
+        return torch.bmm(a, b)
+    return [product(one, other) for one, other in zip(a, b, strict=True)]
+
+
 def library() -> str:
     """Which of the two multiplies float32 here, and why."""
     return "by oneDNN" if _has_onednn() else "by MKL, without AVX512 or with another PyTorch"

@@ -5,61 +5,47 @@ times the input's memory for a moment and is made anew for the backward pass.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from tsconv.layers.kernels import Offsets, merge, unmerge
 
 
-def convolve(
-    x: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
-) -> Tensor:
-    """Cross-correlate x (L, N, C) with several kernels, zeros beyond both ends.
+class ByWindows:
+    """Cross-correlation with several kernels.
 
     Args:
-        x: contiguous.
-        weights: (C', C, k) each; rounded to x's type.
         offsets: of each kernel.
         taps: of the kernels merged.
-
-    Returns:
-        (L, N, sum of the C').
     """
-    result: Tensor = _Convolve.apply(x, offsets, taps, *weights)  # type: ignore[no-untyped-call]
-    return result
 
+    def __init__(self, offsets: Sequence[Offsets], taps: Offsets) -> None:
+        self.offsets, self.taps = offsets, taps
 
-class _Convolve(torch.autograd.Function):
-    @staticmethod
     def forward(
-        ctx: Any, x: Tensor, offsets: Sequence[Offsets], taps: Offsets, *weights: Tensor
-    ) -> Tensor:
-        matrix = merge(weights, offsets, taps).flatten(0, 1).to(x.dtype)  # (k C, C')
-        ctx.save_for_backward(x, matrix, *weights)
-        ctx.offsets, ctx.taps = offsets, taps
-        with torch.autocast("cpu", enabled=False):
-            return (windows(x, taps) @ matrix).view(*x.shape[:2], -1)
+        self, x: Tensor, weights: Sequence[Tensor], out: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        matrix = merge(weights, self.offsets, self.taps, x.dtype).flatten(0, 1)  # (k C, C')
+        y = (windows(x, self.taps) @ matrix).view(*x.shape[:2], -1)
+        return y if out is None else out.copy_(y), [x, matrix]
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (x, matrix, *weights), taps = ctx.saved_tensors, ctx.taps
+    def backward(
+        self, grad: Tensor, kept: Sequence[Tensor], weights: Sequence[Tensor], *, needs_x: bool
+    ) -> tuple[Tensor | None, list[Tensor]]:
+        (x, matrix), taps = kept, self.taps
         back = tuple(-tap for tap in reversed(taps))
         k, channels, grad_x = len(taps), x.shape[2], None
-        with torch.autocast("cpu", enabled=False):
-            if ctx.needs_input_grad[0]:  # then windows of the gradient serve both products
-                seen = windows(grad, back)
-                kernel = matrix.view(k, channels, -1).flip(0).transpose(1, 2).flatten(0, 1)
-                grad_x = (seen @ kernel).view(x.shape)
-                flat = (x.flatten(0, 1).t() @ seen).to(weights[0].dtype)
-                merged = flat.view(channels, k, -1).flip(1).transpose(0, 1)
-            else:
-                flat = (windows(x, taps).t() @ grad.flatten(0, 1)).to(weights[0].dtype)
-                merged = flat.view(k, channels, -1)
-        return grad_x, None, None, *unmerge(merged, weights, ctx.offsets, taps)
+        if needs_x:  # then windows of the gradient serve both products
+            seen = windows(grad, back)
+            kernel = matrix.view(k, channels, -1).flip(0).transpose(1, 2).flatten(0, 1)
+            grad_x = (seen @ kernel).view(x.shape)
+            flat = x.flatten(0, 1).t() @ seen
+            merged = flat.view(channels, k, -1).flip(1).transpose(0, 1)
+        else:
+            flat = windows(x, taps).t() @ grad.flatten(0, 1)
+            merged = flat.view(k, channels, -1)
+        return grad_x, unmerge(merged, weights, self.offsets, taps)
 
 
 def windows(x: Tensor, taps: Sequence[int]) -> Tensor:

@@ -6,18 +6,19 @@ Exactly the authors' network (https://github.com/hfawaz/InceptionTime), Keras de
 Glorot-uniform weights, batch-norm constants, 'same' padding, a convolution in every shortcut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from tsconv.layers.batch_norm import BatchNorm
 from tsconv.layers.convolution import Convolution, parallel
-from tsconv.layers.gpu import choice
+from tsconv.layers.cpu import choice as cpu
+from tsconv.layers.gpu import choice as gpu
 from tsconv.layers.layout import as_computed, side_by_side
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_pool
-from tsconv.layers.relu import relu
 from tsconv.networks import NETWORKS, Network
 from tsconv.networks.heads import Head, Pooling
 from tsconv.networks.network import Predictor, expect_at_least
@@ -140,8 +141,8 @@ class InceptionBlock(nn.Module):
             x = module(x, mask)
         if self.shortcut is None or self.shortcut_norm is None:
             return x
-        shortcut: Tensor = self.shortcut_norm(self.shortcut(start), mask)
-        return relu(shortcut + x)
+        joined: Tensor = self.shortcut_norm(self.shortcut(start), mask, plus=x, rectify=True)
+        return joined
 
 
 class InceptionModule(nn.Module):
@@ -175,8 +176,8 @@ class InceptionModule(nn.Module):
         self.channels = max(in_channels, seen, n_filters)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        by_kernels = choice.takes(x, channels=self.channels)
-        wide = self._by_kernels(x, mask) if by_kernels else self._by_layers(x, mask)
+        branches = self._own_branches(x)
+        wide = self._by_layers(x, mask) if branches is None else branches(as_computed(x), mask)
         normed: Tensor = self.norm(wide, mask, rectify=True)
         return normed
 
@@ -186,11 +187,18 @@ class InceptionModule(nn.Module):
         pooled = self.pool_branch(max_pool(x, mask, rectified=self.rectified))
         return side_by_side(wide, pooled)
 
-    def _by_kernels(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        from tsconv.layers.gpu import inception as kernels
-
-        bottleneck = None if self.bottleneck is None else self.bottleneck.weight
-        weights = kernels.Weights(
-            bottleneck, self.pool_branch.weight, tuple(self.branches.parameters())
+    def _own_branches(self, x: Tensor) -> Callable[[Tensor, Tensor | None], Tensor] | None:
+        """What computes all branches at once, where this package has it for ``x``."""
+        if gpu.takes(x, channels=self.channels):
+            from tsconv.layers.gpu.inception import branches
+        elif cpu.takes(as_computed(x)):
+            from tsconv.layers.cpu.inception import branches
+        else:
+            return None
+        return partial(
+            branches,
+            bottleneck=None if self.bottleneck is None else self.bottleneck.weight,
+            pooled=self.pool_branch.weight,
+            kernels=tuple(self.branches.parameters()),
+            offsets=self.offsets,
         )
-        return kernels.branches(as_computed(x), mask, weights, self.offsets)

@@ -15,7 +15,7 @@ import tsconv
 from tsconv.classifier import Classifier, Preparation
 from tsconv.runs.host import now
 
-PACKAGES = ("numpy", "pandas", "safetensors", "scikit-learn", "torch")
+PACKAGES = ("numba", "numpy", "pandas", "safetensors", "scikit-learn", "torch")
 
 
 def describe_environment(ensemble: Preparation | Classifier) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from tsconv.layers.batch_norm import BatchNorm
 from tsconv.layers.layout import fused_layers
+from tsconv.layers.running import Running
 
 SHAPES = [(3, 6, 50), (1, 3, 1), (7, 20, 30)]
 
@@ -39,7 +40,7 @@ def test_normalised_values_statistics_and_gradients_are_the_references(
         expected = norm(x, mask, rectify=rectify)
     grad = torch.randn_like(expected)
 
-    running = kernels.Running(other.running_mean, other.running_var, other.momentum, other.eps)
+    running = Running(other.running_mean, other.running_var, other.momentum, other.eps)
     y = kernels.batch_norm(x, other.weight, other.bias, running, mask, rectify=rectify)
 
     assert_close(y, expected, rtol=1e-4, atol=1e-5)

@@ -19,11 +19,16 @@ def make_module(in_channels, bottleneck, device):
     return module.to(device)
 
 
+@pytest.fixture
+def taken(monkeypatch):
+    monkeypatch.setattr(choice, "takes", lambda x, **_: True)
+
+
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 @pytest.mark.parametrize("length", [1, 2, 37])
 @pytest.mark.parametrize(("in_channels", "bottleneck"), [(1, 8), (3, 0), (24, 8), (32, 16)])
 def test_branches_and_their_gradients_are_the_references_for_equal_values_too(
-    in_channels, bottleneck, length, padded, device
+    in_channels, bottleneck, length, padded, device, taken
 ):
     module = make_module(in_channels, bottleneck, device)
     x, mask = draw(4, in_channels, length, device=device), None
@@ -38,13 +43,13 @@ def test_branches_and_their_gradients_are_the_references_for_equal_values_too(
     grad = draw(*expected.shape, device=device)
     theirs = torch.autograd.grad(expected, [x, *weights], grad)
 
-    y = module._by_kernels(x, mask)
+    y = module._own_branches(x)(x, mask)
 
     assert_close(y, expected)
     assert_close(torch.autograd.grad(y, [x, *weights], grad), theirs)
 
 
-def test_a_first_module_needs_no_gradient_of_the_series(device):
+def test_a_first_module_needs_no_gradient_of_the_series(device, taken):
     module = make_module(1, 8, device)
     x = draw(2, 1, 20, device=device)
     with fused_layers(False):
@@ -53,20 +58,19 @@ def test_a_first_module_needs_no_gradient_of_the_series(device):
     theirs = {name: each.grad for name, each in module.named_parameters()}
     module.zero_grad()
 
-    module._by_kernels(x, None).square().sum().backward()
+    module._own_branches(x)(x, None).square().sum().backward()
 
     for name, each in module.named_parameters():
         assert each.grad is None if theirs[name] is None else torch.equal(each.grad, theirs[name])
 
 
-def test_a_module_takes_these_kernels_where_layers_have_kernels(device, monkeypatch):
+def test_a_module_takes_these_kernels_where_layers_have_kernels(device, taken, monkeypatch):
     from tsconv.layers.gpu import inception
 
     asked = []
     branches = inception.branches
-    monkeypatch.setattr(choice, "takes", lambda x, **_: True)
     monkeypatch.setattr(
-        inception, "branches", lambda *given: asked.append(given) or branches(*given)
+        inception, "branches", lambda *x, **given: asked.append(given) or branches(*x, **given)
     )
 
     make_module(24, 8, device)(draw(2, 24, 9, device=device))

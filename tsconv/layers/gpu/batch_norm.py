@@ -5,7 +5,7 @@ one order, so that each run gives the same. Values are taken from the running me
 lose to cancellation is less than what bfloat16 lost before.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import triton
@@ -14,20 +14,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tsconv.layers.layout import as_rows, from_rows
+from tsconv.layers.running import Running
 
 ROWS = 32
 MOST_BLOCKS = 512
 AT_ONCE = {"BLOCKS": 128, "COLUMNS": 4}
 """Blocks and channels that one program joins at a time."""
-
-
-class Running(NamedTuple):
-    """What is kept of earlier batches, changed in place: (C) each."""
-
-    mean: Tensor
-    var: Tensor
-    momentum: float
-    eps: float
 
 
 def batch_norm(

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import Tensor
 
+from tsconv.layers.cpu import choice as loops
 from tsconv.layers.layout import computed_dtype, is_fused
 from tsconv.layers.products import library
 
@@ -45,8 +46,8 @@ def describe_ways(device: str, dtype: torch.dtype, fused: bool) -> str:
     if not fused:
         return "PyTorch's own operators: training.fused is false"
     if device == "cpu":
-        by = f", {library()}" if dtype == torch.float32 else ""
-        return f"fused: convolutions as matrix products, wide ones in the frequency domain{by}"
+        by = f" {library()}" if dtype == torch.float32 else ""
+        return f"fused: convolutions as matrix products{by}, the rest by {loops.describe()}"
     if dtype != torch.bfloat16:
         return f"fused: channels last, for cuDNN; kernels of our own compute bfloat16, not {dtype}"
     if not is_installed():

@@ -5,7 +5,7 @@ of three time points are never written out, nor are the gradients that reach the
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import triton
@@ -26,28 +26,26 @@ PROGRAMS = 132, 264
 """About as many sum these where positions are few, and where they are not."""
 
 
-class Weights(NamedTuple):
-    """Of a module: float32 (C', C, k) each, ``bottleneck`` None where kernels see the input."""
-
-    bottleneck: Tensor | None
-    pooled: Tensor
-    kernels: Sequence[Tensor]
-
-
 def branches(
-    x: Tensor, mask: Tensor | None, weights: Weights, offsets: Sequence[Offsets]
+    x: Tensor,
+    mask: Tensor | None,
+    *,
+    bottleneck: Tensor | None,
+    pooled: Tensor,
+    kernels: Sequence[Tensor],
+    offsets: Sequence[Offsets],
 ) -> Tensor:
     """Convolutions of the bottleneck's result, and one of maxima of three time points, (N, C', L).
 
     Args:
         x: bfloat16 (N, C, L), zero where the mask is false.
         mask: (N, 1, L) booleans, what counts.
-        weights: of all convolutions.
-        offsets: of each of the kernels.
+        bottleneck: float32 (B, C, 1), None where kernels see the input.
+        pooled: float32 (D, C, 1), of the maxima.
+        kernels: float32 (C', B, k) each.
+        offsets: of each of them.
     """
-    result: Tensor = _Branches.apply(
-        x, mask, tuple(offsets), weights.bottleneck, weights.pooled, *weights.kernels
-    )
+    result: Tensor = _Branches.apply(x, mask, tuple(offsets), bottleneck, pooled, *kernels)
     return result
 
 

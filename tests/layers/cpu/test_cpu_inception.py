@@ -1,0 +1,102 @@
+import copy
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from tsconv.layers.cpu import choice
+from tsconv.layers.layout import fused_layers
+from tsconv.networks.inception import InceptionBlock, InceptionModule
+
+
+def make_module(in_channels, bottleneck):
+    return InceptionModule(in_channels, 8, (9, 5, 1), bottleneck, rectified=False)
+
+
+def make_mask(n, length):
+    return (torch.arange(length) < torch.randint(1, length + 1, (n, 1))).unsqueeze(1)
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+@pytest.mark.parametrize("length", [1, 2, 37, 120])
+@pytest.mark.parametrize(("in_channels", "bottleneck"), [(1, 8), (3, 0), (24, 8), (32, 16)])
+def test_branches_and_their_gradients_are_the_references(in_channels, bottleneck, length, padded):
+    module = make_module(in_channels, bottleneck)
+    mask = make_mask(4, length) if padded else None
+    x = torch.randn(4, in_channels, length) * (1 if mask is None else mask)
+    x.requires_grad_()
+    weights = [each for name, each in module.named_parameters() if "norm" not in name]
+    with fused_layers(False):
+        expected = module._by_layers(x, mask)
+    grad = torch.randn_like(expected) * (1 if mask is None else mask)
+    theirs = torch.autograd.grad(expected, [x, *weights], grad)
+
+    y = module._own_branches(x)(x, mask)
+
+    if mask is not None:  # what lies behind a series is the norm's to clear
+        y, expected = y * mask, expected * mask
+    assert_close(y, expected, rtol=1e-4, atol=1e-4)
+    for ours, each in zip(torch.autograd.grad(y, [x, *weights], grad), theirs, strict=True):
+        assert_close(ours, each, rtol=1e-4, atol=1e-4 * max(1, float(each.abs().max())))
+
+
+def test_a_first_module_needs_no_gradient_of_the_series():
+    module, x = make_module(1, 8), torch.randn(2, 1, 20)
+    other = copy.deepcopy(module)
+    with fused_layers(False):
+        other(x).square().sum().backward()
+
+    module(x).square().sum().backward()
+
+    for ours, theirs in zip(module.parameters(), other.parameters(), strict=True):
+        assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+def test_a_module_is_computed_by_loops_unless_layers_are_not_fused(monkeypatch):
+    from tsconv.layers.cpu import inception
+
+    asked, branches = [], inception.branches
+    monkeypatch.setattr(
+        inception, "branches", lambda *x, **given: asked.append(given) or branches(*x, **given)
+    )
+    module, x = make_module(24, 8), torch.randn(2, 24, 9)
+
+    module(x)
+    assert len(asked) == 1
+    with fused_layers(False):
+        module(x)
+    module.double()(x.double())
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+def test_a_block_without_them_is_the_same(padded, by_pytorch):
+    block = InceptionBlock(2, 3, 8, (9, 5, 1), bottleneck=8, residual=True, rectified=False).train()
+    other, mask = copy.deepcopy(block), make_mask(5, 60) if padded else None
+    x = torch.randn(5, 2, 60) * (1 if mask is None else mask)
+    expected = by_pytorch(lambda: other(x, mask))
+    expected.square().sum().backward()
+
+    y = block(x, mask)
+    y.square().sum().backward()
+
+    assert_close(y, expected, rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(block.parameters(), other.parameters(), strict=True):
+        scale = max(1.0, float(theirs.grad.abs().max()))
+        assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_the_reason_against_loops_is_told(monkeypatch):
+    choice.reason_against.cache_clear()
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    assert "Numba is not installed" in choice.describe()
+
+    choice.reason_against.cache_clear()
+    monkeypatch.setattr(choice, "openmp", lambda: None)
+    assert "OpenMP" in choice.describe()
+
+    monkeypatch.undo()
+    choice.reason_against.cache_clear()
+    assert "Numba" in choice.describe()
+    assert choice.compiles(torch.zeros(1))
+    assert not choice.compiles(torch.zeros(1, dtype=torch.float64))
