@@ -34,7 +34,7 @@ def test_the_largest_and_its_gradient_are_pytorchs_for_equal_values_too(kind, pa
     lengths, inside = torch.full((n,), length), None
     if padded:
         lengths = torch.randint(1, length + 1, (n,), generator=drawn)
-        inside = (torch.arange(length)[:, None] < lengths).contiguous()
+        inside = torch.arange(length)[:, None] < lengths
         x = x * inside[..., None]
     expected = by_pytorch(x, lengths.tolist(), grad)
 
@@ -52,3 +52,13 @@ def test_what_is_no_number_is_kept():
     x[4] = torch.nan
 
     assert max_pool.forward(x).isnan().any()
+
+
+def test_a_series_may_lie_in_any_order_in_memory():
+    from tsconv.layers.cpu import max_pool
+
+    x, grad, plus = torch.randn(3, 4, 5, 6).permute(0, 3, 1, 2)
+
+    assert torch.equal(max_pool.forward(x), max_pool.forward(x.contiguous()))
+    expected = max_pool.backward(grad.contiguous(), x.contiguous(), plus.contiguous())
+    assert torch.equal(max_pool.backward(grad, x, plus), expected)

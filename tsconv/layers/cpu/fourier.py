@@ -10,6 +10,8 @@ from tsconv.layers.cpu.compiled import compiled, integers, load, own_blocks, sto
 
 def split(x: Tensor, half: int) -> Tensor:
     """Sums and differences of what lies half a period apart, (T, N, C) -> (2, half, N, C)."""
+    if x.stride(2) != 1:
+        x = x.contiguous()
     pieces = x.new_empty(2, half, *x.shape[1:])
     _split(half, x, *pieces, *_strides(x), len(x) - half, half, kind=x.dtype)
     return pieces

@@ -51,7 +51,7 @@ class _Branches(torch.autograd.Function):
     ) -> Tensor:
         with torch.autocast("cpu", enabled=False):
             x = x.permute(2, 0, 1).contiguous()
-            inside = None if mask is None else mask.permute(2, 0, 1).contiguous()
+            inside = None if mask is None else mask[:, 0].t().contiguous()
             late, squeeze, narrow = pooled[:, :, 0].to(x.dtype), None, x
             if bottleneck is not None:
                 squeeze = bottleneck[:, :, 0].to(x.dtype)

@@ -13,9 +13,11 @@ def forward(x: Tensor, inside: Tensor | None = None) -> Tensor:
     """The largest of each time point and its two neighbours, zero outside of series.
 
     Args:
-        x: (L, N, C), contiguous.
+        x: (L, N, C).
         inside: (L, N) booleans, what counts.
     """
+    x = x.contiguous()
+    inside = None if inside is None else inside.contiguous()
     y = torch.empty_like(x)
     _forward(len(x), x, inside, y, len(x), *_sizes(x, inside), kind=x.dtype)
     return y
@@ -30,6 +32,8 @@ def backward(grad: Tensor, x: Tensor, plus: Tensor, inside: Tensor | None = None
         plus: (L, N, C), added.
         inside: (L, N) booleans, what counts.
     """
+    grad, x, plus = grad.contiguous(), x.contiguous(), plus.contiguous()
+    inside = None if inside is None else inside.contiguous()
     result = torch.empty_like(x)
     given = (x, inside, grad, plus, result)
     _backward(len(x), *given, len(x), *_sizes(x, inside), kind=x.dtype)
