@@ -257,20 +257,20 @@ def as_rows(halves: Tensor | list[Tensor], c: int) -> Tensor:
 
     A product of complex numbers is one of real matrices, [[r, -i], [i, r]] with [[r'], [i']].
     """
+    if isinstance(halves, Tensor):
+        halves = [halves.flatten(0, 1)]
     (f, n), n_halves = halves[0].shape, len(halves)
-    f, n = n_halves * f // 2, n // c
-    rows = halves[0].new_empty(f, 2 * n, 2 * c)
-    places = torch.split(rows, f // n_halves)
-    for half, place in zip(halves, places, strict=True):
+    rows = halves[0].new_empty(n_halves * f // 2, 2 * (n // c), 2 * c)
+    for half, place in zip(halves, torch.split(rows, f // 2), strict=True):
         if choice.compiles(half):
             from tsconv.layers.cpu import fourier
 
             fourier.as_rows(half, place)
             continue
-        real, imaginary = half.view(-1, 2, n, c).unbind(1)
-        place[:, :n, :c] = place[:, n:, c:] = real
-        torch.neg(imaginary, out=place[:, :n, c:])
-        place[:, n:, :c] = imaginary
+        real, imaginary = half.view(f // 2, 2, n // c, c).unbind(1)
+        place[:, : n // c, :c] = place[:, n // c :, c:] = real
+        torch.neg(imaginary, out=place[:, : n // c, c:])
+        place[:, n // c :, :c] = imaginary
     return rows
 
 

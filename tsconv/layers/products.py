@@ -23,7 +23,7 @@ LEAST_OF_COLUMNS = 2**20
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b``, of matrices (M, K) and (K, N) without gradient, in whatever order they lie."""
-    return _by_onednn(a, b) if _suits_onednn(a, b) and _has_onednn() else a @ b
+    return _by_onednn(a, b) if _suits_onednn(a, b) and _has_onednn() else torch.mm(a, b)
 
 
 def products(a: Tensor, b: Tensor) -> Tensor | list[Tensor]:

@@ -5,6 +5,7 @@ order (Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for co
 variances", 1979), so that the result is the same on any number of threads.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class _BatchNorm(torch.autograd.Function):
         (n, C), kind = rows.shape, rows.dtype
         n_blocks = -(-n // ROWS)
         parts, used = weight.new_empty(n_blocks, 3, C), weight.new_empty(5, C)
-        constants = weight.new_tensor([running.momentum, running.eps])
+        constants = _constants(running.momentum, running.eps)
         _measure(n_blocks, rows, inside, parts, n, C, kind=kind)
         known = (weight, bias, running.mean, running.var, constants)
         _join(1, parts, *known, used, n_blocks, C, kind=torch.float32)
@@ -94,6 +95,11 @@ class _BatchNorm(torch.autograd.Function):
             _pass_grads(n_blocks, grads, y, added, n, C, rectify, kind=kind)
             added = from_rows(added, grad)
         return from_rows(result, grad), sums[1], sums[0], None, None, added, None
+
+
+@lru_cache(maxsize=16)
+def _constants(momentum: float, eps: float) -> Tensor:
+    return torch.tensor([momentum, eps])
 
 
 @compiled

@@ -13,7 +13,7 @@ def split(x: Tensor, half: int) -> Tensor:
     if x.stride(2) != 1:
         x = x.contiguous()
     pieces = x.new_empty(2, half, *x.shape[1:])
-    _split(half, x, *pieces, *_strides(x), len(x) - half, half, kind=x.dtype)
+    _split(half, x, pieces, *_strides(x), len(x) - half, half, kind=x.dtype)
     return pieces
 
 
@@ -46,23 +46,23 @@ def _strides(x: Tensor) -> tuple[int, int, int, int]:
 
 @compiled
 def _split(packed):
-    x, even, odd, numbers = packed[3], packed[4], packed[5], integers(packed)
-    of_time, of_series, n, c = numbers[6], numbers[7], numbers[8], numbers[9]
-    rest, half = numbers[10], numbers[11]
+    x, pieces, numbers = packed[3], packed[4], integers(packed)
+    of_time, of_series, n, c = numbers[5], numbers[6], numbers[7], numbers[8]
+    rest, half = numbers[9], numbers[10]
     start, end = own_blocks(packed)
     for time in range(start, end):
         for series in range(n):
-            here, there = time * of_time + series * of_series, (time * n + series) * c
-            later = here + half * of_time
+            here, even = time * of_time + series * of_series, (time * n + series) * c
+            later, odd = here + half * of_time, even + half * n * c
             if time < rest:
                 for k in range(c):
                     a, b = load(x, here + k), load(x, later + k)
-                    store(even, there + k, a + b)
-                    store(odd, there + k, a - b)
+                    store(pieces, even + k, a + b)
+                    store(pieces, odd + k, a - b)
             else:
                 for k in range(c):
-                    store(even, there + k, load(x, here + k))
-                    store(odd, there + k, load(x, here + k))
+                    store(pieces, even + k, load(x, here + k))
+                    store(pieces, odd + k, load(x, here + k))
 
 
 @compiled

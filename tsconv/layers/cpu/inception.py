@@ -60,7 +60,7 @@ class _Branches(torch.autograd.Function):
             wide = x.new_empty(*x.shape[:2], width + len(late))
             _, kept = way.forward(narrow, kernels, wide[..., :width])
             most = max_pool.forward(x, inside)
-            wide.flatten(0, 1)[:, width:] = product(most.flatten(0, 1), late.t())
+            torch.mm(most.flatten(0, 1), late.t(), out=wide.flatten(0, 1)[:, width:])
         ctx.save_for_backward(x, inside, squeeze, most, late, *kept, *kernels)
         ctx.way, ctx.n_kept = way, len(kept)
         return wide.permute(1, 2, 0)
