@@ -39,6 +39,8 @@ def test_a_product_is_that_of_pytorch(shape, dtype):
         ((172, 10, 1024), False, True),
         ((3, 4, 1000), False, False),
         ((400, 400, 40), False, False),
+        ((9600, 40, 32), True, True),
+        ((9600, 200, 3), False, False),
     ],
 )
 def test_large_and_wide_products_are_asked_of_onednn(monkeypatch, shape, asked, asked_by_columns):

@@ -13,8 +13,10 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-LEAST_COLUMNS = 256
-"""Of the result: with fewer oneDNN takes as long as MKL or several times as long."""
+LEAST_COLUMNS = 256, 8
+"""Of the result, where rows are few or ``a`` is not contiguous, and where rows are many: with fewer
+oneDNN takes as long as MKL or several times as long."""
+MANY_ROWS = 4096
 LEAST_PRODUCTS = 2**22
 """Of two numbers: below that oneDNN's 20 us to begin with weigh more than what it saves."""
 LEAST_OF_COLUMNS = 2**20
@@ -39,7 +41,9 @@ def library() -> str:
 
 
 def _suits_onednn(a: Tensor, b: Tensor) -> bool:
-    if a.dtype != torch.float32 or a.device.type != "cpu" or b.shape[1] < LEAST_COLUMNS:
+    if a.dtype != torch.float32 or a.device.type != "cpu":
+        return False
+    if b.shape[1] < LEAST_COLUMNS[a.is_contiguous() and len(a) >= MANY_ROWS]:
         return False
     n_products = len(a) * b.numel()
     if b.is_contiguous():
