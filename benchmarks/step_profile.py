@@ -3,13 +3,16 @@
     python benchmarks/step_profile.py
 
 `inception`, one batch of 64 x 1 x 150. Every operator call of a step is timed over many steps and
-its minimum kept; the calls of one operator are summed. Writes ``results/step_profile.md``.
+its minimum kept; the calls of one operator are summed, and so are those of one compiled loop.
+Writes ``results/step_profile.md``.
 """
 
 import argparse
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,9 +20,11 @@ from peers import RESULTS, machine
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tsconv.config import TrainingConfig
+from tsconv.layers.cpu.choice import reason_against
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import Batch
 from tsconv.training.loop import take_step
+from tsconv.training.memory import keep_freed_memory
 from tsconv.training.optimizers import make_optimizer
 from tsconv.training.precision import Arithmetic
 
@@ -30,7 +35,7 @@ WAYS = {
     "fused float32": (True, torch.float32),
     "fused bfloat16": (True, torch.bfloat16),
 }
-SHOWN = 14
+SHOWN = 18
 
 
 class Clock(TorchDispatchMode):
@@ -50,6 +55,29 @@ class Clock(TorchDispatchMode):
         return result
 
 
+@contextmanager
+def clocked_loops(calls: list[tuple[str, float]]) -> Iterator[None]:
+    """Within, compiled loops are timed as operators are, where there are any."""
+    if reason_against() is not None:
+        yield
+        return
+    from tsconv.layers.cpu.compiled import compiled
+
+    run = compiled.__call__
+
+    def timed(loop: compiled, *given: Any, **options: Any) -> None:
+        started = time.perf_counter()
+        run(loop, *given, **options)
+        name = f"{loop.function.__module__.rpartition('.')[2]}.{loop.function.__name__.strip('_')}"
+        calls.append((f"loop {name}", time.perf_counter() - started))
+
+    compiled.__call__ = timed
+    try:
+        yield
+    finally:
+        compiled.__call__ = run
+
+
 def main() -> None:
     """Time each way and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -57,6 +85,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one step each, nothing kept")
     chosen = parser.parse_args()
     rounds = 1 if chosen.quick else chosen.rounds
+    keep_freed_memory()  # as every training does
     parts = [describe(name, *way, rounds) for name, way in WAYS.items()]
     text = "\n".join([f"A step of {SHAPE}, {machine()}, torch {torch.__version__}.", "", *parts])
     print(text)
@@ -84,7 +113,8 @@ def describe(name: str, fused: bool, dtype: torch.dtype, rounds: int) -> str:
         started = time.perf_counter()
         step()
         whole.append(time.perf_counter() - started)
-        with Clock() as clock:
+        clock = Clock()
+        with clocked_loops(clock.calls), clock:
             step()
         traces.append(clock.calls)
     sums: dict[str, list[float]] = defaultdict(list)

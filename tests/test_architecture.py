@@ -55,7 +55,7 @@ ONLY_IN = {
     "pooch": {"data"},
     "requests": {"data"},
     "urllib3": {"data"},
-    "platformdirs": {"data", "executors"},
+    "platformdirs": {"data", "executors", "layers"},
     "filelock": {"data", "runs"},
     "typer": {"cli"},
     "click": {"cli"},

@@ -51,6 +51,8 @@ lengths = st.integers(1, 60) | st.integers(LEAST_APART - 10, LEAST_APART + 60)
 
 @given(lengths, st.integers(1, 3), st.integers(1, 3), kernels, st.booleans())
 @example(length=1, n=1, c=1, sizes=[(4, 2)], causal=False)  # no tap ever meets the series
+@example(length=48, n=2, c=3, sizes=[(95, 1)], causal=False)  # half a transform is longer than it
+@example(length=50, n=2, c=3, sizes=[(60, 1), (3, 1)], causal=True)
 def test_result_and_gradients_are_those_of_the_kernels_themselves(length, n, c, sizes, causal):
     offsets = [centred(*size) for size in sizes]
     if causal:
@@ -96,6 +98,17 @@ def test_a_transform_is_even_and_of_as_many_even_frequencies_as_odd_where_they_a
     assert size % 2 == 0
     counts = {len(each) for each in Tiling(1, size, needed, 0).frequencies}
     assert len(counts) == 1
+
+
+@given(st.integers(1, 300), st.integers(0, 299), st.integers(0, 299))
+def test_a_tiling_never_looks_behind_its_inputs(length, before, after):
+    taps = tuple(range(-min(before, length - 1), min(after, length - 1) + 1))
+
+    tiling = choose_tiling(length, taps, (32, 96))
+
+    assert tiling.seen <= tiling.taken <= tiling.size
+    assert not tiling.apart or tiling.taken <= 2 * tiling.half
+    assert tiling.given <= tiling.kept <= tiling.size - (tiling.n > 1) * (len(taps) - 1)
 
 
 def test_cost_grows_linearly_with_length():

@@ -57,20 +57,20 @@ class BatchNorm(nn.Module):
     ) -> Tensor:
         alone = self.training and current_share() is None
         if alone and gpu.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
-            from tsconv.layers.gpu.batch_norm import batch_norm
+            from tsconv.layers.gpu import batch_norm as kernels
 
-            by_itself = rectify and plus is None
-            y = batch_norm(x, self.weight, self.bias, self._running(), mask, rectify=by_itself)
-        elif alone and cpu.takes(x):
+            known = (x, self.weight, self.bias, self._running(), mask)
+            if plus is None:
+                return kernels.batch_norm(*known, rectify=rectify)
+            return _joined(kernels.batch_norm(*known), plus, rectify)
+        own = {self.weight.dtype, self.bias.dtype, self.running_mean.dtype, self.running_var.dtype}
+        alike = own == {torch.float32} and (plus is None or plus.dtype == x.dtype)
+        if alone and alike and cpu.takes(x):
             from tsconv.layers.cpu import batch_norm as loops
 
-            return loops.batch_norm(
-                x, self.weight, self.bias, self._running(), mask, plus=plus, rectify=rectify
-            )
-        else:
-            y, by_itself = self._normalise(x, mask), False
-        y = y if plus is None else y + plus
-        return relu(y) if rectify and not by_itself else y
+            known = (x, self.weight, self.bias, self._running(), mask)
+            return loops.batch_norm(*known, plus=plus, rectify=rectify)
+        return _joined(self._normalise(x, mask), plus, rectify)
 
     def _running(self) -> Running:
         return Running(self.running_mean, self.running_var, self.momentum, self.eps)
@@ -132,3 +132,8 @@ class BatchNorm(nn.Module):
         shift = self.bias - mean * scale
         y = x * scale[:, None] + shift[:, None]
         return y.to(x.dtype).masked_fill(~mask, 0)
+
+
+def _joined(y: Tensor, plus: Tensor | None, rectify: bool) -> Tensor:
+    y = y if plus is None else y + plus
+    return relu(y) if rectify else y

@@ -131,7 +131,7 @@ class Way(Protocol):
         Args:
             x: (L, N, C), contiguous.
             weights: (C', C, k) each; rounded to x's type.
-            out: where to put the result, any strides.
+            out: where to put the result; its channels lie together.
         """
 
     def backward(

@@ -60,13 +60,13 @@ class Tiling:
 
     @property
     def taken(self) -> int:
-        """Inputs of a tile that are not zero by construction, at least half of them."""
+        """Inputs of a tile that are not zero by construction, at least half of them but one."""
         return self.kept if self.n == 1 else self.size
 
     @property
     def seen(self) -> int:
         """Time points that are multiplied with waves on the way to the frequency domain."""
-        return self.half if self.apart else self.taken
+        return min(self.half, self.taken) if self.apart else self.taken
 
     @property
     def given(self) -> int:
@@ -228,7 +228,7 @@ def multiply(
         kernels: of :func:`transform_kernels`.
         tiling: of their transform.
         bias: (C'), added to every output.
-        out: where to put the result, any strides.
+        out: where to put the result; its channels lie together.
 
     Returns:
         The result (L, N, C'), and what of x met the kernels.

@@ -48,14 +48,14 @@ def unmerge(
     grad: Tensor, weights: Sequence[Tensor], offsets: Sequence[Offsets], taps: Offsets
 ) -> list[Tensor]:
     """The transpose of :func:`merge`: the gradient of each kernel from that of the merged one."""
-    grads = []
+    grads, grad = [], grad.contiguous()
     for weight, mine, there, first in _placed(weights, offsets, taps):
         own = torch.empty_like(weight, memory_format=torch.contiguous_format)
         grads.append(own)
         if own.dtype == torch.float32 and choice.compiles(grad):
             from tsconv.layers.cpu import kernels as loops
 
-            loops.unmerge(grad.contiguous(), own, mine, there, first)
+            loops.unmerge(grad, own, mine, there, first)
             continue
         own.zero_()
         own[:, :, mine] = grad[there, :, first : first + len(weight)].permute(2, 1, 0)

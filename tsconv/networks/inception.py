@@ -176,8 +176,9 @@ class InceptionModule(nn.Module):
         self.channels = max(in_channels, seen, n_filters)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        branches = self._own_branches(x)
-        wide = self._by_layers(x, mask) if branches is None else branches(as_computed(x), mask)
+        computed = as_computed(x)
+        branches = self._own_branches(computed)
+        wide = self._by_layers(x, mask) if branches is None else branches(computed, mask)
         normed: Tensor = self.norm(wide, mask, rectify=True)
         return normed
 
@@ -191,7 +192,7 @@ class InceptionModule(nn.Module):
         """What computes all branches at once, where this package has it for ``x``."""
         if gpu.takes(x, channels=self.channels):
             from tsconv.layers.gpu.inception import branches
-        elif cpu.takes(as_computed(x)):
+        elif cpu.takes(x):
             from tsconv.layers.cpu.inception import branches
         else:
             return None

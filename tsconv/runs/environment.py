@@ -24,7 +24,7 @@ def describe_environment(ensemble: Preparation | Classifier) -> dict[str, Any]:
         "versions": {
             "tsconv": tsconv.__version__,
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
+            **{name: _version(name) for name in PACKAGES},
         },
         "git_commit": _commit(),
         **describe_arithmetic(ensemble),
@@ -47,6 +47,14 @@ def describe_arithmetic(ensemble: Preparation | Classifier) -> dict[str, Any]:
         "reason": arithmetic.reason,
         "threads": torch.get_num_threads(),
     }
+
+
+def _version(package: str) -> str | None:
+    """None for one that tsconv does without here."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

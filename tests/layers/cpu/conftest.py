@@ -19,15 +19,3 @@ def threads(request):
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def by_pytorch(monkeypatch):
-    """Compute the same without compiled loops."""
-
-    def compute(function):
-        with monkeypatch.context() as patch:
-            patch.setattr(choice, "reason_against", lambda: "not now")
-            return function()
-
-    return compute

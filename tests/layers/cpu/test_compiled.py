@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -58,23 +59,53 @@ def test_each_value_is_some_threads(copy, threads, n_values):
 
 def test_what_is_compiled_is_kept_for_as_long_as_its_parts_stay_as_they_are(tmp_path, monkeypatch):
     import numba
+    from llvmlite import binding
 
     from tsconv.layers.cpu import compiled
 
+    source = tmp_path / "compiled.py"
+    monkeypatch.setattr(compiled, "__file__", str(source))
+
+    def folder(text="one", kind=torch.float32, processor="a"):
+        source.write_text(text)
+        monkeypatch.setattr(binding, "get_host_cpu_name", lambda: processor)
+        return compiled.kept_in(kind)
+
+    assert folder() == folder()
+    assert folder().parent == tmp_path / "__pycache__"
+    others = [folder("another"), folder(kind=torch.bfloat16), folder(processor="b")]
+    assert len({folder(), *others}) == 4
+
+    monkeypatch.setattr(compiled.os, "access", lambda *_: False)
+    assert tmp_path not in folder().parents
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "asked for"))
+    assert folder().parent == tmp_path / "asked for"
+
+
+def test_several_threads_may_compile_at_once(tmp_path, monkeypatch):
+    import numba
+
+    from tsconv.layers.cpu.compiled import compiled, integers, load, own_blocks, store
+
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
 
-    def folder_of(source):
-        monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
-        (tmp_path / "compiled.py").write_text(source)
-        with compiled._kept():
-            return numba.config.CACHE_DIR
+    def add_one(packed):
+        x, n = packed[3], integers(packed)[4]
+        start, _ = own_blocks(packed)
+        for place in range(start, n):
+            store(x, place, load(x, place) + np.float32(1))
 
-    one = folder_of("one")
+    def run(function):
+        x = torch.zeros(5)
+        function(1, x, 5, kind=torch.float32)
+        return x.tolist()
 
-    assert one.startswith(str(tmp_path))
-    assert folder_of("one") == one
-    assert folder_of("another") != one
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, [compiled(add_one) for _ in range(4)]))
+
+    assert results == [[1.0] * 5] * 4
     assert str(tmp_path) == numba.config.CACHE_DIR
+    assert [each.name[:8] for each in tmp_path.iterdir()] == ["float32-"]
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -94,7 +125,8 @@ print(max_pool.forward(torch.arange(40.0).view(40, 1, 1)).sum().item())
     assert float(told.stdout) == sum(range(1, 40)) + 39
 
 
-def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch, tmp_path):
+@pytest.mark.parametrize("error", [RuntimeError("no locator available"), OSError("disk full")])
+def test_a_folder_that_cannot_be_written_costs_only_time(error, monkeypatch):
     import numba
 
     from tsconv.layers.cpu.compiled import compiled, integers, load, own_blocks, store
@@ -103,7 +135,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch, tmp_path):
 
     def without_cache(signature, *, cache=False, **options):
         if cache:
-            raise RuntimeError("cannot cache function: no locator available")
+            raise error
         return cfunc(signature, **options)
 
     monkeypatch.setattr(numba, "cfunc", without_cache)

@@ -1,11 +1,14 @@
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from operators import by_operators
 from torch.testing import assert_close
 
 from tsconv.layers.cpu import choice
 from tsconv.layers.layout import fused_layers
+from tsconv.networks import NETWORKS
 from tsconv.networks.inception import InceptionBlock, InceptionModule
 
 
@@ -40,7 +43,10 @@ def test_branches_and_their_gradients_are_the_references(in_channels, bottleneck
         assert_close(ours, each, rtol=1e-4, atol=1e-4 * max(1, float(each.abs().max())))
 
 
-def test_a_first_module_needs_no_gradient_of_the_series():
+def test_a_first_module_has_no_gradient_of_the_series(monkeypatch):
+    from tsconv.layers.cpu import max_pool
+
+    monkeypatch.setattr(max_pool, "backward", None)  # nobody is to ask for it
     module, x = make_module(1, 8), torch.randn(2, 1, 20)
     other = copy.deepcopy(module)
     with fused_layers(False):
@@ -70,11 +76,11 @@ def test_a_module_is_computed_by_loops_unless_layers_are_not_fused(monkeypatch):
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
-def test_a_block_without_them_is_the_same(padded, by_pytorch):
+def test_a_block_without_them_is_the_same(padded):
     block = InceptionBlock(2, 3, 8, (9, 5, 1), bottleneck=8, residual=True, rectified=False).train()
     other, mask = copy.deepcopy(block), make_mask(5, 60) if padded else None
     x = torch.randn(5, 2, 60) * (1 if mask is None else mask)
-    expected = by_pytorch(lambda: other(x, mask))
+    expected = by_operators(lambda: other(x, mask))
     expected.square().sum().backward()
 
     y = block(x, mask)
@@ -86,17 +92,82 @@ def test_a_block_without_them_is_the_same(padded, by_pytorch):
         assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-4 * scale)
 
 
-def test_the_reason_against_loops_is_told(monkeypatch):
-    choice.reason_against.cache_clear()
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
-    assert "Numba is not installed" in choice.describe()
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_any_number_of_threads_trains_to_the_same_bits(kind):
+    """Products of matrices alone might differ: theirs are PyTorch's."""
+    before, results = torch.get_num_threads(), []
+    given = torch.randn(6, 3, 120, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    block = InceptionBlock(3, 3, 8, (9, 5, 1), bottleneck=8, residual=True, rectified=False)
+    for n_threads in (1, 2, 3):
+        torch.set_num_threads(n_threads)
+        try:
+            x, lower = given.clone().requires_grad_(), kind != torch.float32
+            with torch.autocast("cpu", kind if lower else None, enabled=lower):
+                y = copy.deepcopy(block).train()(x)
+            results.append((y, *torch.autograd.grad(y, x, y.detach())))
+        finally:
+            torch.set_num_threads(before)
 
-    choice.reason_against.cache_clear()
-    monkeypatch.setattr(choice, "openmp", lambda: None)
-    assert "OpenMP" in choice.describe()
+    for y, grad in results[1:]:
+        assert_close(y, results[0][0], rtol=0, atol=0)
+        assert_close(grad, results[0][1], rtol=0, atol=0)
 
-    monkeypatch.undo()
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_several_threads_may_predict_at_once(kind):
+    torch.manual_seed(0)
+    network = NETWORKS.get("inception")(2, 3, depth=3).eval()
+    batches = [torch.randn(5, 2, 60) for _ in range(12)]
+    predict = network.prepared(kind)
+    with torch.inference_mode():
+        expected = [predict(each, None) for each in batches]
+
+    def of_one(batch):
+        with torch.inference_mode():
+            return predict(batch, None)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(of_one, batches))
+
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def _asked_anew():
     choice.reason_against.cache_clear()
+    yield
+    choice.reason_against.cache_clear()
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_loops_are_compiled_of_what_they_can_compute():
     assert "Numba" in choice.describe()
     assert choice.compiles(torch.zeros(1))
     assert not choice.compiles(torch.zeros(1, dtype=torch.float64))
+    assert not choice.compiles(torch.zeros(1, device="meta"))
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_without_numba_there_are_none(monkeypatch):
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+
+    assert "Numba is not installed" in choice.describe()
+    assert not choice.compiles(torch.zeros(1))
+
+
+@pytest.mark.usefixtures("_asked_anew")
+@pytest.mark.parametrize(
+    "error", [ImportError("NumPy 9 is too new"), AttributeError("GOMP_parallel")]
+)
+def test_what_keeps_numba_from_it_is_told(error, monkeypatch):
+    from tsconv.layers.cpu import compiled
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr(compiled, "try_out", fail)
+
+    assert str(error) in choice.describe()
+    assert not choice.compiles(torch.zeros(1))

@@ -13,12 +13,22 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tsconv.layers.cpu.compiled import compiled, flags, floats, integers, load, own_blocks, store
+from tsconv.layers.cpu.compiled import (
+    LEAST,
+    ONE,
+    ZERO,
+    compiled,
+    flags,
+    floats,
+    integers,
+    load,
+    own_blocks,
+    store,
+)
 from tsconv.layers.layout import as_rows, from_rows
 from tsconv.layers.running import Running
 
 ROWS = 64
-ZERO, ONE, LEAST = np.float32(0), np.float32(1), np.float32(-np.inf)
 
 
 def batch_norm(
@@ -99,7 +109,7 @@ class _BatchNorm(torch.autograd.Function):
 
 @lru_cache(maxsize=16)
 def _constants(momentum: float, eps: float) -> Tensor:
-    return torch.tensor([momentum, eps])
+    return torch.tensor([momentum, eps], dtype=torch.float32, device="cpu")
 
 
 @compiled

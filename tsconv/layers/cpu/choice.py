@@ -2,7 +2,6 @@
 
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,23 +12,16 @@ COMPUTED = (torch.bfloat16, torch.float32)
 
 
 @cache
-def openmp() -> Path | None:
-    """The library that PyTorch runs its threads by, if it brought GNU's along."""
-    found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*"))
-    return found[0] if found else None
-
-
-@cache
 def reason_against() -> str | None:
-    """Why loops cannot be compiled here, None if they can."""
-    if openmp() is None:
-        return "this PyTorch brings no GNU OpenMP along, on whose threads they would run"
+    """Why loops cannot be compiled here, None if they can: one is tried."""
     if find_spec("numba") is None:
         return "Numba is not installed"
     try:
-        import numba  # noqa: F401
-    except Exception as error:  # its own checks of the versions it works with raise many kinds
-        return f"Numba cannot be imported ({error})"
+        from tsconv.layers.cpu.compiled import try_out
+
+        try_out()
+    except Exception as error:  # Numba's checks of versions, a compiler's failure, no OpenMP: any
+        return f"Numba compiles no loops here ({type(error).__name__}: {error})"
     return None
 
 

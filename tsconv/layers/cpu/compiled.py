@@ -9,6 +9,8 @@ as; :func:`floats`, :func:`flags` and :func:`integers` tell what is something el
 
 import ctypes
 import hashlib
+import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -16,29 +18,34 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+import platformdirs
 import torch
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from tsconv.layers.cpu.choice import openmp
-
 STORED = {torch.bfloat16: types.uint16, torch.float32: types.float32}
 FIRST = ("blocks", "which thread this is", "of how many")  # of the packed arguments
+ZERO, ONE, LEAST = np.float32(0), np.float32(1), np.float32(-np.inf)
 FAST = {"contract", "nsz", "reassoc"}  # sums in any order; what is not a number stays so
+_ONE_AT_A_TIME = threading.Lock()
 BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
 class compiled:  # noqa: N801
-    """Decorator: a function that is compiled for each type of tensor when first called with one."""
+    """Decorator: a function that is compiled for each type of tensor when first called with one.
+
+    Numba keeps what it compiled on disk; :func:`kept_in` tells where.
+    """
 
     def __init__(self, function: Callable[[Any], None]) -> None:
         self.function = function
         self._of_kind = cache(self._compile)
 
     def __call__(self, n_blocks: int, *arguments: Tensor | int | None, kind: torch.dtype) -> None:
-        """Compute all blocks, of which each thread takes as many in line.
+        """Compute all blocks; each thread has a run of them, as long as the others'.
 
         Args:
             n_blocks: how many.
@@ -59,25 +66,34 @@ class compiled:  # noqa: N801
     def _compile(self, kind: torch.dtype) -> tuple[int, Any]:
         signature = types.void(types.CPointer(types.CPointer(STORED[kind])))
         compile_: Any = partial(numba.cfunc, signature, fastmath=FAST, error_model="numpy")
-        try:
-            with _kept():
-                made = compile_(cache=True)(self.function)
-        except RuntimeError:  # no folder to keep it in
-            made = compile_()(self.function)
+        with _ONE_AT_A_TIME:
+            try:
+                with _kept_in(kept_in(kind)):
+                    made = compile_(cache=True)(self.function)
+            except (OSError, RuntimeError):  # no folder to keep it in, or a full disk
+                made = compile_()(self.function)
         return made.address, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(made.address)
 
 
-@contextmanager
-def _kept() -> Iterator[None]:
-    """Within, Numba keeps what it compiles for this file as it is.
+def kept_in(kind: torch.dtype) -> Path:
+    """A folder for what is compiled for a type, by this file as it is, for this processor.
 
-    It looks for changes in the file of a function, not in those that the function calls.
+    Numba looks for changes in the file of a function, not in those that the function calls; and of
+    several processes that begin at once, each is to write the same.
     """
+    asked = getattr(numba.config, "CACHE_DIR", "")
+    beside, users = Path(__file__).parent / "__pycache__", platformdirs.user_cache_path("tsconv")
+    base = Path(asked) if asked else beside if os.access(beside.parent, os.W_OK) else users
+    processor = binding.get_host_cpu_name() + binding.get_host_cpu_features().flatten()
+    version = hashlib.sha256(Path(__file__).read_bytes() + processor.encode()).hexdigest()
+    return base / f"{str(kind).removeprefix('torch.')}-{version[:12]}"
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """Within, Numba keeps what it compiles there; one thread at a time may say so."""
     settings: Any = numba.config
-    before = settings.CACHE_DIR
-    folder = Path(before or Path(__file__).parent / "__pycache__")
-    version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    settings.CACHE_DIR = str(folder / f"compiled-{version[:12]}")
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
     try:
         yield
     finally:
@@ -90,11 +106,12 @@ def _threads() -> tuple[Any, Any, Any]:
 
     Those may be fewer than were asked for, by OMP_THREAD_LIMIT or within another such call.
     """
-    library = ctypes.CDLL(str(openmp()))
-    run = library.GOMP_parallel  # of a function, its argument, the number of threads, flags
+    (library,) = (Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*")
+    loaded = ctypes.CDLL(str(library))  # whose own libraries are searched too
+    run = loaded.GOMP_parallel  # of a function, its argument, the number of threads, flags
     run.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     run.restype = None
-    told = (library.omp_get_thread_num, library.omp_get_num_threads)
+    told = (loaded.omp_get_thread_num, loaded.omp_get_num_threads)
     which, of_how_many = (ctypes.cast(each, ctypes.c_void_p).value for each in told)
     return run, which, of_how_many
 
@@ -178,3 +195,23 @@ def greater(context: Any, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[1], args[0])
 
     return types.float32(types.float32, types.float32), generate
+
+
+@compiled
+def _double(packed):
+    x, n = packed[3], integers(packed)[4]
+    start, end = own_blocks(packed)
+    for place in range(start, min(n, end)):
+        store(x, place, load(x, place) + load(x, place))
+
+
+def try_out() -> None:
+    """Compile and run one loop.
+
+    Raises:
+        RuntimeError: its result is wrong; or what compiling it raises.
+    """
+    x = torch.arange(64.0, dtype=torch.float32, device="cpu")
+    _double(len(x), x, len(x), kind=x.dtype)
+    if not torch.equal(x, 2 * torch.arange(64.0, dtype=torch.float32, device="cpu")):
+        raise RuntimeError("a loop gave a wrong result")

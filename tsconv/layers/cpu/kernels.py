@@ -3,12 +3,17 @@
 The same as the functions of :mod:`tsconv.layers.kernels` that call these.
 """
 
-import numpy as np
 from torch import Tensor
 
-from tsconv.layers.cpu.compiled import compiled, floats, integers, load, own_blocks, store
-
-ZERO = np.float32(0)
+from tsconv.layers.cpu.compiled import (
+    ZERO,
+    compiled,
+    floats,
+    integers,
+    load,
+    own_blocks,
+    store,
+)
 
 
 def merge(weight: Tensor, merged: Tensor, mine: slice, there: slice, first: int) -> None:

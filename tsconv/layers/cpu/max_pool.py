@@ -1,12 +1,20 @@
 """Max-pooling over a time point and its two neighbours, time first."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from tsconv.layers.cpu.compiled import compiled, flags, greater, integers, load, own_blocks, store
-
-ZERO, ONE, LEAST = np.float32(0), np.float32(1), np.float32(-np.inf)
+from tsconv.layers.cpu.compiled import (
+    LEAST,
+    ONE,
+    ZERO,
+    compiled,
+    flags,
+    greater,
+    integers,
+    load,
+    own_blocks,
+    store,
+)
 
 
 def forward(x: Tensor, inside: Tensor | None = None) -> Tensor:
