@@ -56,21 +56,23 @@ class BatchNorm(nn.Module):
         rectify: bool = False,
     ) -> Tensor:
         alone = self.training and current_share() is None
+        given = (x, self.weight, self.bias, self._running(), mask)
         if alone and gpu.takes(x, channels=len(self.weight) // 2):  # its blocks have fewer rows
             from tsconv.layers.gpu import batch_norm as kernels
 
-            known = (x, self.weight, self.bias, self._running(), mask)
             if plus is None:
-                return kernels.batch_norm(*known, rectify=rectify)
-            return _joined(kernels.batch_norm(*known), plus, rectify)
-        own = {self.weight.dtype, self.bias.dtype, self.running_mean.dtype, self.running_var.dtype}
-        alike = own == {torch.float32} and (plus is None or plus.dtype == x.dtype)
-        if alone and alike and cpu.takes(x):
+                return kernels.batch_norm(*given, rectify=rectify)
+            return _joined(kernels.batch_norm(*given), plus, rectify)
+        if alone and cpu.takes(x) and self._suits_loops(x, plus):
             from tsconv.layers.cpu import batch_norm as loops
 
-            known = (x, self.weight, self.bias, self._running(), mask)
-            return loops.batch_norm(*known, plus=plus, rectify=rectify)
+            return loops.batch_norm(*given, plus=plus, rectify=rectify)
         return _joined(self._normalise(x, mask), plus, rectify)
+
+    def _suits_loops(self, x: Tensor, plus: Tensor | None) -> bool:
+        """Whether all that loops read beside ``x`` is of the type that they take it for."""
+        own = {self.weight.dtype, self.bias.dtype, self.running_mean.dtype, self.running_var.dtype}
+        return own == {torch.float32} and (plus is None or plus.dtype == x.dtype)
 
     def _running(self) -> Running:
         return Running(self.running_mean, self.running_var, self.momentum, self.eps)

@@ -2,7 +2,7 @@
 
 The window of the inception module. Three comparisons of whole tensors, forward and backward, in
 place of PyTorch's pooling, which visits each window alone and takes some four times as long. On a
-GPU, in bfloat16, a kernel of our own each way.
+processor the forward ones are a compiled loop, on a GPU, in bfloat16, a kernel of our own each way.
 """
 
 from typing import Any
@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tsconv.layers.bits import as_integers
-from tsconv.layers.gpu import choice
+from tsconv.layers.cpu import choice as cpu
+from tsconv.layers.gpu import choice as gpu
 from tsconv.layers.layout import is_fused
 from tsconv.layers.masking import zero_padding
 
@@ -26,7 +27,7 @@ def max_pool(x: Tensor, mask: Tensor | None = None, *, rectified: bool = False) 
         mask: (N, 1, L), false after a series' end; the output is zero there.
         rectified: no value is below zero, which is quicker.
     """
-    if choice.takes(x):
+    if gpu.takes(x):
         from tsconv.layers.gpu import max_pool as kernels
 
         return kernels.max_pool(x, mask)
@@ -42,11 +43,15 @@ def max_of_three(x: Tensor, *, rectified: bool) -> Tensor:
     """The largest of each entry and its two neighbours, over the first axis; it may be ``x``.
 
     Args:
-        x: any shape.
+        x: (L, N, C).
         rectified: no value is below zero but minus infinity.
     """
     if len(x) < 2:
         return x
+    if cpu.compiles(x):
+        from tsconv.layers.cpu import max_pool as loops
+
+        return loops.forward(x)
     y = torch.empty_like(x)
     values, result = (as_integers(x), as_integers(y)) if rectified else (x, y)
     pairs = torch.maximum(values[1:], values[:-1])

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from tsconv.layers.convolution import Convolution
-from tsconv.layers.cpu import choice
 from tsconv.layers.masking import time_mask, zero_padding
 from tsconv.layers.max_pool import max_of_three, max_pool
 from tsconv.layers.prepared import PreparedConvolution
@@ -101,10 +100,6 @@ class PreparedModule:
         return _zero_padding_(relu_(y), mask)
 
     def _pooled(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        if choice.compiles(x):
-            from tsconv.layers.cpu import max_pool as loops
-
-            return loops.forward(x, None if mask is None else mask[..., 0])
         if self.rectified:
             return max_of_three(x, rectified=True)  # padding is zero, and nothing is less
         inside = None if mask is None else mask.permute(1, 2, 0)

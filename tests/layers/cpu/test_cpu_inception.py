@@ -75,6 +75,23 @@ def test_a_module_is_computed_by_loops_unless_layers_are_not_fused(monkeypatch):
     assert len(asked) == 1
 
 
+def test_a_step_of_a_block_asks_for_every_loop(monkeypatch):
+    from tsconv.layers.cpu import batch_norm, fourier, kernels, max_pool
+    from tsconv.layers.cpu.compiled import compiled
+
+    asked, run = set(), compiled.__call__
+    monkeypatch.setattr(
+        compiled, "__call__", lambda loop, *x, **y: asked.add(loop) or run(loop, *x, **y)
+    )
+    block = InceptionBlock(2, 3, 32, (40, 20, 10), bottleneck=32, residual=True, rectified=False)
+
+    block.train()(torch.randn(2, 2, 120)).sum().backward()
+
+    parts = (batch_norm, fourier, kernels, max_pool)
+    written = {each for part in parts for each in vars(part).values() if type(each) is compiled}
+    assert asked == written
+
+
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 def test_a_block_without_them_is_the_same(padded):
     block = InceptionBlock(2, 3, 8, (9, 5, 1), bottleneck=8, residual=True, rectified=False).train()
