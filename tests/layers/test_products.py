@@ -6,7 +6,9 @@ from tsconv.layers.products import product
 
 
 @pytest.fixture(autouse=True)
-def tried_anew():
+def tried_anew(monkeypatch):
+    """On a processor that is not Intel's."""
+    monkeypatch.setattr(products, "_is_intel", lambda: False)
     products._has_onednn.cache_clear()
     yield
     products._has_onednn.cache_clear()
@@ -76,3 +78,23 @@ def test_an_operator_that_has_come_to_mean_something_else_is_not_used(monkeypatc
     a, b = matrices(100, 100, 1000)
 
     assert torch.equal(product(a, b), a @ b)
+
+
+def test_on_an_intel_mkl_multiplies(monkeypatch):
+    monkeypatch.setattr(products, "_is_intel", lambda: True)
+    monkeypatch.setattr(products, "_by_onednn", lambda a, b: pytest.fail("asked"))
+    a, b = matrices(100, 100, 1000)
+
+    assert torch.equal(product(a, b), a @ b)
+    assert "Intel" in products.library()
+
+
+@pytest.mark.parametrize(
+    "name", ["Intel64 Family 6, GenuineIntel", "AMD64 Family 25, AuthenticAMD"]
+)
+def test_an_intel_is_known_by_its_name_where_there_is_no_cpuinfo(monkeypatch, tmp_path, name):
+    monkeypatch.undo()
+    monkeypatch.setattr(products, "CPUINFO", tmp_path / "missing")
+    monkeypatch.setenv("PROCESSOR_IDENTIFIER", name)
+
+    assert products._is_intel() == ("GenuineIntel" in name)

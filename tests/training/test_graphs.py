@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tape import TapeRecorder
+from counting import CountingRecorder
 
 from tsconv.training.graphs import WARM_UP, Lane, Replayed
 
@@ -29,7 +29,7 @@ def test_without_a_recorder_each_call_is_the_function_itself():
 
 
 def test_calls_count_alike_whether_warmed_up_rehearsed_or_replayed():
-    recorder = TapeRecorder()
+    recorder = CountingRecorder()
     add, total, runs = make_sum(recorder)
 
     for k in range(10):
@@ -41,7 +41,7 @@ def test_calls_count_alike_whether_warmed_up_rehearsed_or_replayed():
 
 
 def test_each_shape_has_a_recording_of_its_own():
-    recorder = TapeRecorder()
+    recorder = CountingRecorder()
     add, total, _ = make_sum(recorder)
 
     for _ in range(6):
@@ -53,7 +53,7 @@ def test_each_shape_has_a_recording_of_its_own():
 
 
 def test_what_may_not_be_recorded_goes_on_as_it_is():
-    recorder = TapeRecorder(may_record=False)
+    recorder = CountingRecorder(may_record=False)
     add, total, runs = make_sum(recorder)
 
     for _ in range(8):
@@ -65,7 +65,7 @@ def test_what_may_not_be_recorded_goes_on_as_it_is():
 
 
 def test_what_is_called_with_later_does_not_change_what_was_called_with_before():
-    add, _, _ = make_sum(TapeRecorder())
+    add, _, _ = make_sum(CountingRecorder())
     calls = [torch.full((2,), float(k)) for k in range(WARM_UP + 3)]
 
     for each in calls:
@@ -82,14 +82,6 @@ def test_a_lane_on_a_processor_is_nothing():
     lane.join()
 
     assert x.sum() == 2
-
-
-def test_a_twin_notices_work_that_waits_for_the_device():
-    recorder = TapeRecorder()
-
-    recorder.rehearse(lambda: torch.ones(1).item())
-
-    assert recorder.waits
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -103,6 +103,7 @@ def test_a_set_on_disk_is_inspected_and_trained_as_one_in_memory(tmp_path, monke
 
     def both(name):
         found = inspect(tmp_path, config).to_dict()
+        assert (found["plan"].pop("against_replay") is None) == (name == "memory")
         found["plan"].pop("memory_gb")
         return found, train(tmp_path, config, out=tmp_path / name).test.to_dict()["metrics"]
 

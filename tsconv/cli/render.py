@@ -338,5 +338,8 @@ def _plan(plan: "Plan", train: "Part") -> dict[str, Any]:
         ),
         "arithmetic": f"{plan.precision} on {plan.device}: {plan.reason}",
         "layers": plan.layers,
+        "replay": "steps are recorded once and replayed"
+        if plan.against_replay is None
+        else f"steps are not replayed: {plan.against_replay}",
         "memory": f"about {max(1, round(1024 * plan.memory_gb))} MiB",
     }

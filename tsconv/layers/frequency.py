@@ -122,15 +122,20 @@ def pays(length: int, taps: Offsets, channels: tuple[int, int]) -> bool:
 class Waves:
     """F frequencies that are transformed together: of each a cosine, then a sine.
 
-    Even and odd ones apart, or all at once: T is two or one.
+    Even and odd ones apart, or all at once: T is two or one. Both matrices are kept transposed too,
+    or each product would do it.
 
     Attributes:
         into: (T, 2F, seen), to the frequency domain.
         back: (T, given, 2F), from it.
+        from_into: (T, seen, 2F), gradients of what went into it.
+        to_back: (T, 2F, given), gradients of what came back.
     """
 
     into: Tensor
     back: Tensor
+    from_into: Tensor
+    to_back: Tensor
 
 
 @lru_cache(maxsize=64)
@@ -143,14 +148,19 @@ def _waves(tiling: Tiling, dtype: torch.dtype) -> Waves:
         weight = (1.0 + twice.double()).repeat_interleave(2)[:, None] / tiling.size
         into.append(wave[:, : tiling.seen])
         back.append((wave * weight).t()[: tiling.given])
-    return Waves(torch.stack(into).to(dtype), torch.stack(back).to(dtype))
+    both = torch.stack(into).to(dtype), torch.stack(back).to(dtype)
+    return Waves(*both, *(each.transpose(1, 2).contiguous() for each in both))
 
 
 @lru_cache(maxsize=256)
-def _tap_waves(tiling: Tiling, taps: Offsets, dtype: torch.dtype) -> Tensor:
-    """(2F, k) from the taps of a kernel to all frequencies, conjugate, transform by transform."""
+def _tap_waves(tiling: Tiling, taps: Offsets, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(2F, k) from the taps of a kernel to all frequencies, conjugate, transform by transform.
+
+    And its transpose.
+    """
     frequencies = torch.tensor([*chain(*tiling.frequencies)])
-    return _wave(tiling, frequencies, -(torch.tensor(taps) + tiling.before)).to(dtype)
+    waves = _wave(tiling, frequencies, -(torch.tensor(taps) + tiling.before)).to(dtype)
+    return waves, waves.t().contiguous()
 
 
 def _wave(tiling: Tiling, frequencies: Tensor, times: Tensor) -> Tensor:
@@ -169,7 +179,7 @@ def transform_kernels(
 ) -> Tensor:
     """Kernels (C', C, k) each side by side, (F, 2C, sum of the C'), real parts before imaginary."""
     merged = merge(weights, offsets, taps, dtype)
-    flat = product(_tap_waves(tiling, taps, dtype), merged.flatten(1))
+    flat = product(_tap_waves(tiling, taps, dtype)[0], merged.flatten(1))
     return flat.view(tiling.half + 1, -1, merged.shape[2])
 
 
@@ -198,17 +208,17 @@ class ByFrequencies:
         (spectrum, kernels), tiling = kept, self.tiling
         waves = _waves(tiling, grad.dtype)
         pieces = split(part(grad, tiling), tiling.given, apart=tiling.apart)
-        halves = products(waves.back.transpose(1, 2), pieces.flatten(2))
+        halves = products(waves.to_back, pieces.flatten(2))
         towards = halves if isinstance(halves, Tensor) else torch.stack(halves)
         towards = towards.view(*spectrum.shape[:2], -1)
         grad_x = None
         if needs_x:
             back = from_rows(torch.bmm(towards, kernels.transpose(1, 2)))
             back = back.view(len(pieces), -1, back.shape[1])
-            halves = products(waves.into.transpose(1, 2), back)
+            halves = products(waves.from_into, back)
             grad_x = uncut(_united(halves, kernels.shape[1] // 2, tiling.taken), tiling, len(grad))
         flat = torch.bmm(spectrum.transpose(1, 2), towards).view(2 * len(kernels), -1)
-        merged = product(_tap_waves(tiling, self.taps, grad.dtype).t(), flat)
+        merged = product(_tap_waves(tiling, self.taps, grad.dtype)[1], flat)
         merged = merged.view(len(self.taps), -1, kernels.shape[2])
         return grad_x, unmerge(merged, weights, self.offsets, self.taps)
 

@@ -1,18 +1,23 @@
 """Products of matrices in float32 on a processor, by the faster of PyTorch's two libraries.
 
 PyTorch multiplies float32 by MKL, whose kernels for AVX512 serve Intel's processors alone, and
-bfloat16 by oneDNN, which serves all. oneDNN multiplies float32 too, but PyTorch lets only its
-compiler ask for it, by an operator of its own that is tried here once before it is relied upon.
+bfloat16 by oneDNN, which serves all. On others oneDNN is the faster for float32 too, but PyTorch
+lets only its compiler ask for it, by an operator of its own that is tried here once before it is
+relied upon.
 """
 
 import logging
+import os
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
+CPUINFO = Path("/proc/cpuinfo")
 LEAST_COLUMNS = 256, 8
 """Of the result, where rows are few or ``a`` is not contiguous, and where rows are many: with fewer
 oneDNN takes as long as MKL or several times as long."""
@@ -37,7 +42,9 @@ def products(a: Tensor, b: Tensor) -> Tensor | list[Tensor]:
 
 def library() -> str:
     """Which of the two multiplies float32 here, and why."""
-    return "by oneDNN" if _has_onednn() else "by MKL, without AVX512 or with another PyTorch"
+    if _has_onednn():
+        return "by oneDNN"
+    return f"by MKL, {'on an Intel' if _is_intel() else 'without AVX512 or with another PyTorch'}"
 
 
 def _suits_onednn(a: Tensor, b: Tensor) -> bool:
@@ -58,8 +65,8 @@ def _by_onednn(a: Tensor, b: Tensor) -> Tensor:
 
 @cache
 def _has_onednn() -> bool:
-    """Whether oneDNN multiplies here, and right."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+    """Whether oneDNN is the faster here, and right."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512" or _is_intel():
         return False
     a, b = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
     try:
@@ -67,3 +74,10 @@ def _has_onednn() -> bool:
     except (AttributeError, RuntimeError, TypeError) as error:  # another version of PyTorch
         logger.debug("float32 is multiplied by MKL: %s", error)
         return False
+
+
+def _is_intel() -> bool:
+    named = os.environ.get("PROCESSOR_IDENTIFIER", "")  # on Windows
+    with suppress(OSError):
+        named += CPUINFO.read_text()
+    return "GenuineIntel" in named

@@ -1,11 +1,11 @@
-"""Work on a GPU recorded once and then replayed as a CUDA graph, without the cost of launching it.
+"""Work recorded once and then replayed, on a GPU as a CUDA graph, without the cost of launching it.
 
 A step of a small network is some hundred kernels of a few microseconds each: launched one by one
 from Python they take several times as long as they compute. A graph launches them as one. What it
 replays is fixed, addresses and numbers alike, so recorded work reads its inputs from tensors that
 stay where they are, leaves its results in such tensors, and never waits for the device.
 
-Everything here but :class:`CudaRecorder` is the same on every machine.
+What a processor records is in :mod:`tsconv.training.replay`.
 """
 
 import logging
@@ -29,7 +29,13 @@ WARM_UP = 3
 
 
 class Recorder(Protocol):
-    """Makes work that is done again and again cheap to start."""
+    """Makes work that is done again and again cheap to start.
+
+    Attributes:
+        records_passes: whether it is to record a whole pass over a part, which nothing can pause.
+    """
+
+    records_passes: bool
 
     def rehearse(self, work: Work) -> bool:
         """Do ``work``, and tell whether it may be recorded."""
@@ -89,6 +95,8 @@ class CudaRecorder:
     share their memory.
     """
 
+    records_passes = True
+
     def __init__(self) -> None:
         self._pools: dict[torch.cuda.Stream, Any] = {}
         self._told: set[str] = set()
@@ -112,7 +120,7 @@ class CudaRecorder:
         where = f"{waits[0].filename}:{waits[0].lineno} waits for the device"
         if where not in self._told:
             self._told.add(where)
-            logger.info("computed without CUDA graphs, more slowly: %s", where)
+            logger.info("steps are not replayed, which takes longer: %s", where)
         return False
 
     def record(self, work: Work) -> Work:

@@ -306,6 +306,7 @@ class Validation:
         self.network = network
         self.task = task
         self.total = torch.zeros((), dtype=torch.float64, device=task.arithmetic.device)
+        self._whole = task.recorder is not None and task.recorder.records_passes
         self._replayed = Replayed(self._measure_all, task.recorder)
 
     def going_on(self, *, begun: int) -> Iterator[None]:
@@ -314,8 +315,8 @@ class Validation:
         Args:
             begun: batches that were measured before.
         """
-        valid, recorded = self.task.valid, self.task.recorder is not None
-        if valid is not None and recorded and isinstance(valid.x, Tensor):
+        valid = self.task.valid
+        if valid is not None and self._whole and isinstance(valid.x, Tensor):
             self._replayed()
         elif valid is not None:
             yield from self._measure(valid, begun)

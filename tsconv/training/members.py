@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import torch
 from torch import Tensor, nn
 
 from tsconv.config import TrainingConfig
@@ -23,6 +22,7 @@ from tsconv.training.distributed import ALONE, Place
 from tsconv.training.graphs import CudaRecorder, Lane
 from tsconv.training.loop import Course, Progress, Task, Training, training
 from tsconv.training.memory import keep_freed_memory
+from tsconv.training.replay import TapeRecorder
 from tsconv.training.seeding import Draws
 from tsconv.training.selection import Selected
 
@@ -96,33 +96,28 @@ def train_members(
     """
     device = task.arithmetic.device
     keep_freed_memory()
-    if task.recorder is None and can_record(device, task.config, task.data, task.group.place):
-        task = replace(task, recorder=CudaRecorder())
+    against = reason_against_replay(task.config, task.data, task.group.place)
+    if task.recorder is None and against is None:
+        task = replace(task, recorder=CudaRecorder() if device.type == "cuda" else TapeRecorder())
     if at_once is None:
-        at_once = 1 if task.recorder is None else most_together(task.data, task.config.batch_size)
+        together = device.type == "cuda" and task.recorder is not None
+        at_once = most_together(task.data, task.config.batch_size) if together else 1
     waiting = iter(trainees)
     while group := list(islice(waiting, at_once)):
-        if task.recorder is not None:
-            logger.info("%s: steps are replayed, %d members at a time", device, len(group))
+        how = f"not replayed: {against}" if task.recorder is None else "replayed"
+        logger.info("%s: steps are %s, %d members at a time", device, how, len(group))
         yield from _train_together(group, task, keeper)
 
 
-def can_record(
-    device: torch.device, config: TrainingConfig, data: Batch, place: Place = ALONE
-) -> bool:
-    """Whether steps may be replayed as CUDA graphs, which hold no series from disk.
-
-    Nor what processes exchange: those of a group take their steps as they come.
-    """
-    if device.type != "cuda" or not config.fused:
-        return False
+def reason_against_replay(config: TrainingConfig, data: Batch, place: Place = ALONE) -> str | None:
+    """Why steps cannot be recorded once and replayed, None if they can."""
+    if not config.fused:
+        return "training.fused is false"
     if place.size > 1:
-        logger.info("computed without CUDA graphs: several processes share each step")
-        return False
+        return "several processes share each"
     if not isinstance(data.x, Tensor):
-        logger.info("computed without CUDA graphs, more slowly: the series are on disk")
-        return False
-    return True
+        return "the series are on disk"
+    return None
 
 
 def most_together(data: Batch, batch_size: int) -> int:

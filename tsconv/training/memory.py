@@ -1,5 +1,7 @@
 """Memory that a step gives back and the next one takes again."""
 
+import ctypes
+from contextlib import suppress
 from functools import cache
 
 import torch
@@ -18,3 +20,9 @@ def keep_freed_memory() -> None:
     end (mallopt(3), M_MMAP_THRESHOLD). So a piece of that size is taken, never touched, and freed.
     """
     torch.empty(THRESHOLD, dtype=torch.uint8)
+
+
+def give_back_freed_memory() -> None:
+    """Give the system what tensors left on a processor, where glibc keeps it."""
+    with suppress(AttributeError, OSError, TypeError):  # another system
+        ctypes.CDLL(None).malloc_trim(0)

@@ -22,7 +22,8 @@ def make_optimizer(
     """
     parameters = [each for each in network.parameters() if each.requires_grad]
     device = parameters[0].device
-    lr = torch.tensor(config.lr, device=device) if in_tensors else config.lr
+    exact = torch.float64 if device.type == "cpu" else torch.float32
+    lr = torch.tensor(config.lr, dtype=exact, device=device) if in_tensors else config.lr
     groups: list[dict[str, Any]] = [{"params": parameters, "weight_decay": 0.0}]
     if config.optimizer == "adamw":
         groups = [

@@ -24,6 +24,7 @@ from tsconv.layers.gpu.choice import describe_ways
 from tsconv.networks import NETWORKS
 from tsconv.training.batches import steps_per_epoch
 from tsconv.training.loop import count_steps
+from tsconv.training.members import reason_against_replay
 from tsconv.workflows.budget import doubts
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Plan:
         precision: of convolutions.
         reason: why that precision.
         layers: how layers would compute, and why.
+        against_replay: why steps would not be recorded once and replayed, None if they would.
         memory_gb: rough peak of training one member, the data included.
     """
 
@@ -88,6 +90,7 @@ class Plan:
     precision: str
     reason: str
     layers: str
+    against_replay: str | None
     memory_gb: float
 
 
@@ -260,6 +263,7 @@ def _plan(preparation: Preparation) -> Plan:
         precision=str(arithmetic.dtype).removeprefix("torch."),
         reason=arithmetic.reason,
         layers=describe_ways(arithmetic.device.type, arithmetic.dtype, config.training.fused),
+        against_replay=reason_against_replay(config.training, preparation.data),
         memory_gb=_memory_gb(network, preparation, batch_size),
     )
 

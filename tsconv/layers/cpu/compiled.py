@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ _ONE_AT_A_TIME = threading.Lock()
 BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
+Watch = Callable[["compiled", int, tuple[Tensor | int | None, ...], torch.dtype], None]
+"""Is told a loop and what it is called with."""
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
 class compiled:  # noqa: N801
     """Decorator: a function that is compiled for each type of tensor when first called with one.
 
@@ -52,16 +58,24 @@ class compiled:  # noqa: N801
             arguments: tensors, contiguous or with their strides among the others; None: no tensor.
             kind: the type that the function is compiled for.
         """
+        if (watch := _WATCH.get()) is not None:
+            watch(self, n_blocks, arguments, kind)
+        self.prepare(n_blocks, *arguments, kind=kind)()
+
+    def prepare(
+        self, n_blocks: int, *arguments: Tensor | int | None, kind: torch.dtype
+    ) -> Callable[[], None]:
+        """The same call, to be made again and again on the same memory, which it holds."""
         run, *which_of_how_many = _threads()
         n_threads = min(torch.get_num_threads(), n_blocks)
         places = [each.data_ptr() if isinstance(each, Tensor) else each or 0 for each in arguments]
         size = len(places) + len(FIRST)
-        packed = (ctypes.c_int64 * size)(n_blocks, *which_of_how_many, *places)
+        packed: Any = (ctypes.c_int64 * size)(n_blocks, *which_of_how_many, *places)
+        packed.tensors = arguments  # or their memory might go
         address, alone = self._of_kind(kind)
         if n_threads > 1:
-            run(address, packed, n_threads, 0)
-        else:
-            alone(packed)
+            return partial(run, address, packed, n_threads, 0)
+        return partial(alone, packed)
 
     def _compile(self, kind: torch.dtype) -> tuple[int, Any]:
         signature = types.void(types.CPointer(types.CPointer(STORED[kind])))
@@ -73,6 +87,16 @@ class compiled:  # noqa: N801
             except (OSError, RuntimeError):  # no folder to keep it in, or a full disk
                 made = compile_()(self.function)
         return made.address, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(made.address)
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Within, on this thread, each call is told before it is made."""
+    before = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(before)
 
 
 def kept_in(kind: torch.dtype) -> Path:
