@@ -41,3 +41,9 @@ def test_every_thread_computes_alone_and_the_number_of_threads_is_as_before(n_th
 
     assert [number for _, number in seen] == [1] * 4
     assert torch.get_num_threads() == n_threads
+
+
+def test_who_hands_out_the_work_has_no_helpers_meanwhile(n_threads):
+    seen = [torch.get_num_threads() for _ in map_in_threads(str, range(4))]
+
+    assert seen == [1] * 4

@@ -13,6 +13,9 @@ from tsconv.training.memory import keep_freed_memory
 from tsconv.training.precision import Arithmetic
 from tsconv.training.threads import map_in_threads
 
+VALUES_A_THREAD = 2**14
+"""Time points that a thread computes at once: what lies between layers is to stay in its cache."""
+
 Predictor = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -69,5 +72,5 @@ def values_a_thread(data: Batch, n_threads: int) -> int:
     """Time points for a thread at once, so few that all threads have as many batches to compute."""
     longest = data.x.shape[-1]
     whole = len(data) * longest if data.lengths is None else int(data.lengths.sum())
-    n_batches = n_threads * -(-whole // (n_threads * VALUES_AT_ONCE))
+    n_batches = n_threads * -(-whole // (n_threads * VALUES_A_THREAD))
     return -(-whole // (n_batches * longest)) * longest

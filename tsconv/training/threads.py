@@ -2,7 +2,8 @@
 
 Threads that share out every operation wait for each other some thousand times a second, and for
 whatever else the machine does; threads with work of their own wait for nobody, and what each
-computes on stays in its own cache.
+computes on stays in its own cache. The thread that hands out the work has no helpers meanwhile:
+one that has shared an operation with it goes on waiting for the next, on a core that others need.
 """
 
 from collections import deque
@@ -29,6 +30,7 @@ def map_in_threads(
             yield item, function(item)
         return
     waiting: deque[tuple[Item, Future[Result]]] = deque()
+    torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(
             n_threads, initializer=torch.set_num_threads, initargs=(1,)
@@ -41,4 +43,4 @@ def map_in_threads(
             for first, future in waiting:
                 yield first, future.result()
     finally:
-        torch.set_num_threads(n_threads)  # of threads yet to come; this one has kept its number
+        torch.set_num_threads(n_threads)
