@@ -3,7 +3,8 @@
     python benchmarks/step_profile.py
 
 `inception`, one batch of 64 x 1 x 150. Every operator call of a step is timed over many steps and
-its minimum kept; the calls of one operator are summed, and so are those of one compiled loop.
+its minimum kept; the calls of one operator are summed, and so are those of one compiled loop. A
+step as it comes and one that is replayed, as training takes its steps, are timed in turn.
 Writes ``results/step_profile.md``.
 """
 
@@ -27,6 +28,7 @@ from tsconv.training.loop import take_step
 from tsconv.training.memory import keep_freed_memory
 from tsconv.training.optimizers import make_optimizer
 from tsconv.training.precision import Arithmetic
+from tsconv.training.replay import TapeRecorder
 
 SHAPE = (64, 1, 150)
 WAYS = {
@@ -106,13 +108,17 @@ def describe(name: str, fused: bool, dtype: torch.dtype, rounds: int) -> str:
     def step() -> None:
         take_step(network, batch, optimizer, config, arithmetic)
 
+    replay = TapeRecorder().record(step)
     for _ in range(3):
         step()
-    whole, traces = [], []
+        replay()
+    whole: dict[str, list[float]] = {"as it comes": [], "replayed": []}
+    traces = []
     for _ in range(rounds):
-        started = time.perf_counter()
-        step()
-        whole.append(time.perf_counter() - started)
+        for times, take in zip(whole.values(), (step, replay), strict=True):
+            started = time.perf_counter()
+            take()
+            times.append(time.perf_counter() - started)
         clock = Clock()
         with clocked_loops(clock.calls), clock:
             step()
@@ -123,10 +129,14 @@ def describe(name: str, fused: bool, dtype: torch.dtype, rounds: int) -> str:
     dearest = sorted(sums.items(), key=lambda item: -sum(item[1]))
     rows = [f"| {each} | {1e3 * sum(t):.1f} | {len(t)} |" for each, t in dearest[:SHOWN]]
     others = [t for _, times in dearest[SHOWN:] for t in times]
+    took = [
+        f"{1e3 * statistics.median(times):.0f} ms a step (median), {1e3 * min(times):.0f} (minimum)"
+        f" {how}"
+        for how, times in whole.items()
+    ]
     return "\n".join(
         [
-            f"## {name}: {1e3 * statistics.median(whole):.0f} ms a step (median), "
-            f"{1e3 * min(whole):.0f} (minimum)",
+            f"## {name}: {'; '.join(took)}",
             "",
             "| operator | ms | calls |",
             "|---|---|---|",

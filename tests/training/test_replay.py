@@ -1,11 +1,13 @@
 import gc
 import logging
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from tsconv.layers.batch_norm import BatchNorm
 from tsconv.layers.cpu import choice
@@ -131,7 +133,20 @@ def counting(x):
     return x.nonzero().sum() + x
 
 
-@pytest.mark.parametrize("work", [waiting, choosing, counting])
+def leaving(x):
+    return torch.from_numpy(np.tanh(x.numpy())) + x
+
+
+def listing(x):
+    return torch.tensor(x.tolist()) + x
+
+
+def packing(x):
+    lengths = torch.tensor([2, 1])
+    return nn.utils.rnn.pack_padded_sequence(x.view(1, 3, 1).expand(2, 3, 1), lengths, True).data
+
+
+@pytest.mark.parametrize("work", [waiting, choosing, counting, leaving, listing, packing])
 def test_work_that_waits_for_values_is_not_replayed(work, caplog):
     recorder, x = TapeRecorder(), torch.ones(3)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -21,8 +22,13 @@ from tsconv.layers.cpu import choice
 from tsconv.training.arena import Buffer
 
 aten = torch.ops.aten
-TAKING = {aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.new_empty_strided}
+TAKING = {
+    *(aten.empty, aten.empty_like, aten.empty_permuted, aten.empty_strided),
+    *(aten.new_empty, aten.new_empty_strided),
+}
 """Operators that take memory and do nothing else."""
+READING = {Tensor.numpy, Tensor.tolist, Tensor.__array__}
+"""Methods by which Python gets at values without an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Tape:
     Attributes:
         calls: all but views, in order.
         buffers: the memory that they made.
-        waits: the operators that Python had to wait for, to know a value or a shape by it.
+        waits: by what Python got at values, or at a shape that depends on them.
     """
 
     def __init__(self) -> None:
@@ -79,7 +85,8 @@ class Tape:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Within, on this thread, operations are done and written down."""
-        with _watching_loops(self._write_loop), _Operators(self._write):
+        loops, methods = _watching_loops(self._write_loop), _Methods(self.waits.append)
+        with loops, methods, _Operators(self._write):
             yield
 
     def _write(self, function: OpOverload, args: Any, kwargs: Any, result: Any) -> None:
@@ -137,6 +144,21 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
+class _Methods(TorchFunctionMode):
+    """Within, methods that read values are told."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in READING:
+            self._tell(f"Tensor.{function.__name__}")
+        return function(*args, **(kwargs or {}))
+
+
 def _watching_loops(write: Callable[..., None]) -> Any:
     """Within, each compiled loop is told before it is called, where there are any."""
     if choice.reason_against() is not None:
@@ -150,6 +172,8 @@ def _waits(function: OpOverload, given: list[Tensor]) -> bool:
     """Whether Python knows the result, or its shape, only by values."""
     if function.overloadpacket is aten.index:  # by booleans it depends on how many are true
         return any(each.dtype in (torch.bool, torch.uint8) for each in given[1:])
+    if function.overloadpacket is aten._pack_padded_sequence:
+        return True
     depending = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
     return not depending.isdisjoint(function.tags)
 
