@@ -20,6 +20,7 @@ def into_a_part(x):
     return place
 
 
+aten = torch.ops.aten
 STEPS = {
     "views": lambda x: (
         x.view(4, 6).t()[1:].unsqueeze(0).expand(2, 5, 4).sum(0).mean(1).repeat(5)[:24]
@@ -195,6 +196,49 @@ def test_gradients_that_nobody_asks_for_are_no_results():
     replayed(work)
 
     assert torch.equal(weight, torch.full((2, 3, 3), 10.0))
+
+
+@pytest.mark.parametrize(
+    "normalise",
+    [aten.native_batch_norm, aten._batch_norm_with_update, aten._native_batch_norm_legit],
+)
+def test_an_operator_may_change_what_it_is_given_and_make_results_too(normalise):
+    def run(recorded):
+        x, total, mean, var = torch.arange(24.0).view(2, 3, 4), torch.zeros(2, 3, 4), *norm_state()
+        steps = (torch.ones(3), torch.zeros(3), mean, var)
+        training = () if normalise is aten._batch_norm_with_update else (True,)
+
+        def work():
+            total.add_(normalise(x + total, *steps, *training, 0.5, 1e-3)[0] + 1)
+
+        if recorded:
+            replayed(work, 4)
+        else:
+            for _ in range(4):
+                work()
+        return torch.cat([total.flatten(), mean, var])
+
+    assert torch.equal(run(recorded=True), run(recorded=False))
+
+
+def norm_state():
+    return torch.zeros(3), torch.ones(3)
+
+
+@torch.library.custom_op("tsconv_tests::swapped", mutates_args=("x",))
+def swapped(x: torch.Tensor) -> torch.Tensor:
+    before = x.clone()
+    x.neg_()
+    return before
+
+
+def test_an_operator_without_a_place_for_results_may_change_what_it_is_given():
+    x, total = torch.ones(3), torch.zeros(3)
+
+    replayed(lambda: total.add_(swapped(x)))
+
+    assert x.tolist() == [-1.0] * 3  # 1, then -1, then 1 again
+    assert total.tolist() == [1.0] * 3
 
 
 @pytest.mark.skipif(choice.reason_against() is not None, reason="no loops are compiled here")

@@ -131,7 +131,7 @@ def _with_out(function: OpOverload, n_results: int) -> tuple[OpOverload, list[st
 
 def _reasons_against(tape: Tape) -> Iterator[str]:
     """Why the tape cannot be replayed, or not in less time."""
-    yield from (f"{function} waits for values" for function in tape.waits)
+    yield from tape.against
     for call in tape.calls:
         size = sum(tape.buffers[each.buffer].size for each in call.made)
         if size > MOST_COPIED and _is_copied(call):

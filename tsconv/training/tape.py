@@ -58,7 +58,7 @@ class Call:
         function: an operator; of a compiled loop, what prepares it.
         args: of it.
         kwargs: of it.
-        made: results in memory of their own; none where it changes what it is given.
+        made: results in memory of their own; none where it only changes what it is given.
     """
 
     function: Callable[..., Any]
@@ -73,19 +73,19 @@ class Tape:
     Attributes:
         calls: all but views, in order.
         buffers: the memory that they made.
-        waits: by what Python got at values, or at a shape that depends on them.
+        against: why it cannot be done again as it is here; empty if it can.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.buffers: list[Buffer] = []
-        self.waits: list[str] = []
+        self.against: list[str] = []
         self._numbers: dict[StorageWeakRef, int] = {}  # weak: as much memory as without a tape
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Within, on this thread, operations are done and written down."""
-        loops, methods = _watching_loops(self._write_loop), _Methods(self.waits.append)
+        loops, methods = _watching_loops(self._write_loop), _Methods(self.against.append)
         with loops, methods, _Operators(self._write):
             yield
 
@@ -94,14 +94,14 @@ class Tape:
             return
         given, results = tensors_in((args, kwargs)), tensors_in(result)
         if _waits(function, given):
-            self.waits.append(str(function))
+            self.against.append(f"{function} waits for values")
         storages = {_storage(each) for each in given}
-        changes = function._schema.is_mutable
-        if not changes and results and all(_storage(each) in storages for each in results):
-            return  # views
-        made = () if changes else tuple(map(self._make, results))
-        if function.overloadpacket not in TAKING:
-            self._append(function, args, kwargs, made)
+        made = [self._make(each) for each in results if _storage(each) not in storages]
+        if made and len(made) < len(results):
+            self.against.append(f"{function} gives new results beside what it is given")
+        is_view = results and not made and not function._schema.is_mutable
+        if not is_view and function.overloadpacket not in TAKING:
+            self._append(function, args, kwargs, tuple(made))
 
     def _write_loop(self, loop: Any, n_blocks: int, arguments: Any, kind: torch.dtype) -> None:
         self._append(loop.prepare, (n_blocks, *arguments), {"kind": kind})
@@ -155,7 +155,7 @@ class _Methods(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         if function in READING:
-            self._tell(f"Tensor.{function.__name__}")
+            self._tell(f"Tensor.{function.__name__} waits for values")
         return function(*args, **(kwargs or {}))
 
 
