@@ -57,9 +57,13 @@ class Arena:
         self._largest = torch.empty(0, dtype=torch.uint8)
 
     def of_size(self, n_bytes: int) -> torch.UntypedStorage:
-        """So many bytes and perhaps more, the same as those of others."""
+        """So many bytes and perhaps more, the same as those of others.
+
+        A quarter more is asked of the system, which gives what is written to: batches that differ
+        by one series then have the same.
+        """
         if n_bytes > len(self._largest):  # the smaller stays with recordings that have it
-            self._largest = torch.empty(n_bytes, dtype=torch.uint8)
+            self._largest = torch.empty(n_bytes + n_bytes // 4, dtype=torch.uint8)
         return self._largest.untyped_storage()
 
 
