@@ -42,7 +42,7 @@ class Processor(NamedTuple):
 
 
 CORE = Processor(0.008, 4.2e10)
-"""One with AMX: fitted to `inception` on Chinatown (11 ms a step), GunPoint (69), Adiac (132)."""
+"""One with AMX: fitted to `inception` on Chinatown (17 ms a step), GunPoint (84), Adiac (113)."""
 GPU = Processor(0.00027, 1.8e13, 0.6)
 """An H100: fitted to five members of `inception` trained together, off by at most 26 % on the six
 sizes of benchmarks/results/gpu.md."""
