@@ -40,9 +40,7 @@ STEPS = {
 
 def replayed(work, times=3):
     """What is done ``times`` times, the first as it comes, the others by replay."""
-    recorder = TapeRecorder()
-    assert recorder.rehearse(lambda: None)
-    recording = recorder.record(work)
+    recording = TapeRecorder().record(work)
     for _ in range(times):
         recording()
 
@@ -104,11 +102,10 @@ def test_a_replay_calls_no_python_and_takes_no_memory_for_long():
 def test_what_only_a_recording_still_needs_stays():
     """A table that a cache held when the work was written down, and dropped since."""
     tables = [torch.arange(2.0**16)]
-    total, norm = torch.zeros(2**16), BatchNorm(1)
+    total = torch.zeros(2**16)
 
     def work():
-        with torch.no_grad():
-            total.add_(norm(tables[0].view(1, 1, -1)).view(-1) + tables[0])
+        total.add_(tables[0])
 
     recording = TapeRecorder().record(work)
     recording()

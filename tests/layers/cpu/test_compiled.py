@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -48,6 +49,20 @@ def test_what_is_no_finite_number_stays_so(copy, kind, value):
     x = torch.full((4,), value)
 
     assert torch.equal(copy(x, kind).float(), x) or copy(x, kind).isnan().all()
+
+
+def test_a_prepared_call_holds_its_memory_and_can_be_made_again():
+    from tsconv.layers.cpu.compiled import _double
+
+    x = torch.ones(64)
+    call, held = _double.prepare(len(x), x, len(x), kind=x.dtype), weakref.ref(x)
+    del x
+
+    call()
+    call()
+
+    assert held() is not None
+    assert held().tolist() == [4.0] * 64
 
 
 @pytest.mark.parametrize("n_values", [1, 2, 3, 4, 10, 100])
